@@ -1,0 +1,1 @@
+"""Server facts and request lines."""

@@ -1,0 +1,77 @@
+"""The server's own log: facts, one a line, on a descriptor that is stderr or what logto opened.
+
+A line is one write of one whole line, so that lines of several processes never mix.  Logging never
+raises and never waits for a reader: what cannot be written now is dropped and counted.  Control
+characters are shown escaped, so that no text can forge a second line.
+"""
+
+import os
+import select
+import stat
+
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_ESCAPES[ord("\n")] = "\\n"
+_ESCAPES[ord("\t")] = "\t"
+_BLOCK_ESCAPES = {**_ESCAPES, ord("\n"): "\n"}
+
+
+class Log:
+    """Writes to ``fd``; ``dropped`` counts the lines that could not be written."""
+
+    def __init__(self, fd: int = 2) -> None:
+        self.fd = fd
+        self.dropped = 0
+        self._is_file = _is_file(fd)
+
+    def info(self, text: str) -> None:
+        """A fact."""
+        self._write(text.translate(_ESCAPES) + "\n")
+
+    def warning(self, text: str) -> None:
+        """Something that works but is probably not what was meant."""
+        self._write(f"warning: {text.translate(_ESCAPES)}\n")
+
+    def error(self, text: str) -> None:
+        """Something that failed."""
+        self._write(f"error: {text.translate(_ESCAPES)}\n")
+
+    def block(self, text: str) -> None:
+        """Several lines that belong together, such as a traceback."""
+        self._write(text.rstrip("\n").translate(_BLOCK_ESCAPES) + "\n")
+
+    def _write(self, text: str) -> None:
+        self.write(text.encode("utf-8", "backslashreplace"))
+
+    def write(self, data: bytes) -> None:
+        """Whole lines that are escaped already, such as the request log's."""
+        try:
+            if self._is_file:
+                os.write(self.fd, data)
+                return
+            poller = select.poll()
+            poller.register(self.fd, select.POLLOUT)
+            # A pipe whose reader hangs is not writable; a file always is.
+            if poller.poll(0) and os.write(self.fd, data) == len(data):
+                return
+        except OSError:
+            pass
+        self.dropped += 1
+
+
+def _is_file(fd: int) -> bool:
+    """Whether writing never waits for a reader."""
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
+def redirect(path: str) -> None:
+    """Send stdout and stderr, and so every line of every process, to the end of a file.
+
+    Raises OSError when the file cannot be opened.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)

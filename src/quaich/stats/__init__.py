@@ -1,0 +1,1 @@
+"""The scoreboard: what workers report about themselves in shared memory."""

@@ -1,0 +1,10 @@
+cimport cython
+
+
+cdef class Slot:
+    cdef unsigned long long[::1] cells
+    cdef readonly Py_ssize_t base
+    cdef readonly int threads
+    cpdef begin(self, int thread, unsigned long long now)
+    @cython.locals(lane=Py_ssize_t, since="unsigned long long")
+    cpdef end(self, int thread, unsigned long long now, unsigned long long sent)

@@ -1,0 +1,146 @@
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+
+cdef extern from "errno.h":
+    int errno
+    int EAGAIN, EINTR, ECONNABORTED
+
+cdef extern from "sys/socket.h":
+    ctypedef unsigned int socklen_t
+    struct sockaddr:
+        unsigned short sa_family
+    int AF_INET, AF_INET6, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_NONBLOCK, SOCK_CLOEXEC
+    ssize_t recv(int fd, void *buffer, size_t size, int flags) nogil
+    ssize_t c_send_ "send"(int fd, const void *buffer, size_t size, int flags) nogil
+    int accept4(int fd, sockaddr *address, socklen_t *size, int flags) nogil
+
+cdef extern from "netinet/in.h":
+    struct in_addr:
+        unsigned int s_addr
+    struct in6_addr:
+        unsigned char s6_addr[16]
+    struct sockaddr_in:
+        unsigned short sin_port
+        in_addr sin_addr
+    struct sockaddr_in6:
+        unsigned short sin6_port
+        in6_addr sin6_addr
+    struct sockaddr_storage:
+        unsigned short ss_family
+    unsigned short ntohs(unsigned short port) nogil
+
+cdef extern from "arpa/inet.h":
+    const char *inet_ntop(int family, const void *source, char *text, socklen_t size) nogil
+
+cdef extern from "sys/epoll.h":
+    ctypedef union epoll_data:
+        int fd
+    struct epoll_event:
+        unsigned int events
+        epoll_data data
+    int epoll_wait(int epfd, epoll_event *events, int most, int timeout) nogil
+    int epoll_ctl(int epfd, int operation, int fd, epoll_event *event) nogil
+
+
+cdef inline object c_receive(int fd, Py_ssize_t size):
+    # Small reads keep the interpreter lock: the call cannot block, and releasing costs more.
+    cdef char small[16384]
+    cdef ssize_t n
+    cdef bytes big
+    cdef char *target
+    if size <= 16384:
+        n = recv(fd, small, size, MSG_DONTWAIT)
+        if n >= 0:
+            return PyBytes_FromStringAndSize(small, n)
+    else:
+        big = PyBytes_FromStringAndSize(NULL, size)
+        target = PyBytes_AS_STRING(big)
+        with nogil:
+            n = recv(fd, target, size, MSG_DONTWAIT)
+        if n >= 0:
+            return big if n == size else big[:n]
+    if errno == EAGAIN or errno == EINTR:
+        return None
+    PyErr_SetFromErrno(OSError)
+
+
+cdef inline Py_ssize_t c_send(int fd, bytes data, Py_ssize_t offset) except -2:
+    cdef const char *start = PyBytes_AS_STRING(data) + offset
+    cdef Py_ssize_t size = len(data) - offset
+    cdef ssize_t n
+    if size <= 16384:
+        n = c_send_(fd, start, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+    else:
+        with nogil:
+            n = c_send_(fd, start, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+    if n >= 0:
+        return n
+    if errno == EAGAIN or errno == EINTR:
+        return -1
+    PyErr_SetFromErrno(OSError)
+    return -2
+
+
+cdef inline object c_accept(int fd):
+    cdef sockaddr_storage address
+    cdef socklen_t size = sizeof(address)
+    cdef char text[64]
+    cdef int connection = accept4(fd, <sockaddr *> &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
+    if connection < 0:
+        if errno == EAGAIN or errno == EINTR or errno == ECONNABORTED:
+            return None
+        PyErr_SetFromErrno(OSError)
+    if address.ss_family == AF_INET:
+        inet_ntop(AF_INET, &(<sockaddr_in *> &address).sin_addr, text, 64)
+        return connection, text.decode("ascii"), <int> ntohs((<sockaddr_in *> &address).sin_port)
+    if address.ss_family == AF_INET6:
+        inet_ntop(AF_INET6, &(<sockaddr_in6 *> &address).sin6_addr, text, 64)
+        return connection, text.decode("ascii"), <int> ntohs((<sockaddr_in6 *> &address).sin6_port)
+    return connection, "", 0
+
+
+cdef inline list c_wait(int epfd, int timeout, int most):
+    cdef epoll_event events[64]
+    cdef int n, i
+    cdef list ready = []
+    with nogil:
+        n = epoll_wait(epfd, events, most, timeout)
+    if n < 0:
+        if errno != EINTR:
+            PyErr_SetFromErrno(OSError)
+        PyErr_CheckSignals()
+        return ready
+    for i in range(n):
+        ready.append(events[i].data.fd)
+    return ready
+
+
+cdef inline int c_control(int epfd, int operation, int fd, unsigned int mask) except -1:
+    cdef epoll_event event
+    event.events = mask
+    event.data.fd = fd
+    if epoll_ctl(epfd, operation, fd, &event) < 0:
+        PyErr_SetFromErrno(OSError)
+    return 0
+
+
+cpdef object receive(int fd, Py_ssize_t size)
+cpdef Py_ssize_t send(int fd, bytes data, Py_ssize_t offset) except -2
+
+cdef class Acceptor:
+    cdef readonly int fd
+    cdef readonly bint inet
+    cdef object _socket
+    cpdef object accept(self)
+
+cdef class Poller:
+    cdef readonly int fd
+    cdef readonly unsigned int one_shot
+    cdef readonly int batch
+    cdef object _epoll
+    cpdef list wait(self, int timeout)
+    cpdef add(self, int fd, bint writing)
+    cpdef modify(self, int fd, bint writing)
+    @cython.locals(mask="unsigned int")
+    cdef _control(self, int operation, int fd, bint writing)

@@ -1,0 +1,136 @@
+"""Non-blocking socket calls shaped for the request path.
+
+Why not the ``socket`` module: "the kernel would block" is an everyday answer here, not an
+exception, and compiled code can ask the kernel without argument parsing or object creation.  The
+functions named ``c_...`` are that seam: they live in the ``.pxd`` beside this file and exist only
+where it is compiled.  Every function takes raw non-blocking descriptors.
+
+* ``None`` (or -1 where a count is due) means: would block, ask the poller.
+* Anything else that is wrong is raised as OSError.
+"""
+
+import os
+import select
+import socket
+
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
+
+def receive(fd: int, size: int) -> bytes | None:
+    """Up to ``size`` octets; ``b""`` at the end of the stream; None when nothing is here yet."""
+    if cython.compiled:
+        return c_receive(fd, size)  # type: ignore[name-defined, no-any-return]
+    else:
+        try:
+            return os.read(fd, size)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+
+def send(fd: int, data: bytes, offset: int) -> int:
+    """Send ``data[offset:]``; how many octets the kernel took, or -1 when it takes none now."""
+    if cython.compiled:
+        return c_send(fd, data, offset)  # type: ignore[name-defined, no-any-return]
+    else:
+        try:
+            return os.write(fd, memoryview(data)[offset:] if offset else data)
+        except (BlockingIOError, InterruptedError):
+            return -1
+
+
+def send_file(fd: int, file: int, offset: int, count: int) -> int:
+    """Send ``count`` octets of an open file from ``offset``; 0 means that the file has ended."""
+    try:
+        return os.sendfile(fd, file, offset, count)
+    except (BlockingIOError, InterruptedError):
+        return -1
+
+
+class Acceptor:
+    """A listening socket; ``accept`` gives descriptors that are non-blocking and not inherited."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._socket = socket.socket(fileno=os.dup(fd))
+        self.inet = self._socket.family in (socket.AF_INET, socket.AF_INET6)
+
+    def accept(self) -> tuple[int, str, int] | None:
+        """A new connection's descriptor and its peer's address and port ("" and 0 on UNIX)."""
+        if cython.compiled:
+            return c_accept(self.fd)  # type: ignore[name-defined, no-any-return]
+        else:
+            try:
+                connection, address = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return None
+            connection.setblocking(False)
+            if self.inet:
+                return connection.detach(), address[0], address[1]
+            return connection.detach(), "", 0
+
+    def port(self) -> str:
+        """The port it listens on, or "" on UNIX."""
+        return str(self._socket.getsockname()[1]) if self.inet else ""
+
+    def close(self) -> None:
+        """Give up this process's hold on the socket's duplicate; the listener itself lives on."""
+        self._socket.close()
+
+
+class Poller:
+    """One epoll instance.
+
+    ``one_shot`` is for several threads waiting on it: a connection is reported once, to one of
+    them, and must be armed again.  With one thread it stays armed.
+    """
+
+    def __init__(self, one_shot: bool) -> None:
+        self._epoll = select.epoll()
+        self.fd = self._epoll.fileno()
+        self.one_shot = select.EPOLLONESHOT if one_shot else 0
+        # One event at a time: a thread must not sit on events while its fellows are idle.
+        self.batch = 1 if one_shot else 64
+
+    def wait(self, timeout: int) -> list[int]:
+        """Descriptors with events, after at most ``timeout`` milliseconds (-1: no bound)."""
+        if cython.compiled:
+            return c_wait(self.fd, timeout, self.batch)  # type: ignore[name-defined, no-any-return]
+        else:
+            seconds = timeout / 1000 if timeout >= 0 else -1
+            return [fd for fd, _ in self._epoll.poll(seconds, self.batch)]
+
+    def add_listener(self, fd: int) -> None:
+        """Report connections; of the workers that share a listener, the kernel wakes one."""
+        self._epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+    def add_signal(self, fd: int) -> None:
+        """Report that ``fd`` can be read, to every thread, until it is read."""
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def add(self, fd: int, writing: bool) -> None:
+        """Watch a connection, for input or for room to write."""
+        self._control(1, fd, writing)
+
+    def modify(self, fd: int, writing: bool) -> None:
+        """Change what a watched connection waits for, and arm it again."""
+        self._control(3, fd, writing)
+
+    def _control(self, operation: int, fd: int, writing: bool) -> None:
+        mask = (select.EPOLLOUT if writing else select.EPOLLIN) | self.one_shot
+        if cython.compiled:
+            c_control(self.fd, operation, fd, mask)  # type: ignore[name-defined]
+        elif operation == 1:
+            self._epoll.register(fd, mask)
+        else:
+            self._epoll.modify(fd, mask)
+
+    def remove(self, fd: int) -> None:
+        """Stop watching; closing a descriptor does this by itself."""
+        self._epoll.unregister(fd)
+
+    def close(self) -> None:
+        """Close the epoll instance."""
+        self._epoll.close()

@@ -1,0 +1,86 @@
+"""What a process may ask of the kernel about itself and its family, by prctl(2), and its first fds.
+
+The standard library has no prctl; ctypes reaches it, and is imported by the first call that needs
+it, so that a process which asks nothing does not pay for it.  A call the kernel refuses is an
+OSError.
+"""
+
+import os
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+def _prctl(operation: int, argument: int) -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    unsigned = ctypes.c_ulong
+    if libc.prctl(operation, unsigned(argument), unsigned(0), unsigned(0), unsigned(0)) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl({operation}): {os.strerror(error)}")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent: int) -> bool:
+    """Be killed by the kernel when the parent ends; False when ``parent`` is gone already.
+
+    The kernel forgets the wish in a fork and in a change of user, so it comes after both.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
+
+
+def outlive_parent() -> None:
+    """Take back ``die_with_parent``."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
+def gain_no_privileges() -> None:
+    """Make set-user-ID and set-group-ID programs run without their extra powers, for good."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def open_standard_descriptors() -> None:
+    """Open /dev/null where 0, 1 or 2 is closed.
+
+    Otherwise the first socket would get the number 2, and a traceback would go to a client.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != fd:
+                os.dup2(null, fd)
+                os.close(null)
+            os.set_inheritable(fd, True)
+
+
+def reset_signals() -> None:
+    """Undo what a parent may have left behind: blocked or ignored signals.
+
+    ``nohup`` ignores SIGHUP on purpose; a server told by SIGHUP to reload needs it all the same.
+    """
+    for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def describe_end(status: int) -> str:
+    """How a process ended, as a fact for the log: ``exit=1`` or ``signal=SIGSEGV``."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            return f"signal={signal.Signals(number).name}"
+        except ValueError:
+            return f"signal={number}"
+    return f"exit={os.WEXITSTATUS(status)}"

@@ -1,0 +1,120 @@
+"""The chunked transfer coding (RFC 9112, section 7.1), decoded as it arrives.
+
+Everything is checked, also what is thrown away: sizes are 1 to 16 hexadecimal digits, extensions
+and trailers are bounded and hold no control octet, each chunk ends in CRLF.  Trailers are read and
+dropped: merging them into a request that has begun would let them replace its fields.
+"""
+
+from quaich.errors import ProtocolError
+from quaich.wire.grammar import HEX, TOKEN, VALUE
+
+MAX_LINE = 1024
+"""Octets of a chunk-size line with its extensions; no client sends any, slow drips are attacks."""
+
+MAX_TRAILERS = 8192
+"""Octets of all trailer fields together, as much as nginx gives one header line."""
+
+_SIZE = 0
+_DATA = 1
+_DATA_END = 2
+_TRAILERS = 3
+_DONE = 4
+
+
+class ChunkedDecoder:
+    """Feed it octets, get body octets; ``done`` once the last chunk and its trailers are read."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.received = 0
+        self._state = _SIZE
+        self._left = 0
+        self._line = b""
+        self._trailers = 0
+
+    def feed(self, data: bytes, start: int, out: list[bytes]) -> int:
+        """Decode ``data[start:]``, append body octets to ``out``; the offset after what was used.
+
+        Used is all of it, unless the body ended before.  Raises ProtocolError (400).
+        """
+        n = len(data)
+        i = start
+        while i < n and not self.done:
+            if self._state == _DATA:
+                end = i + self._left
+                if end > n:
+                    end = n
+                out.append(data[i:end] if i > 0 or end < n else data)
+                self._left -= end - i
+                self.received += end - i
+                i = end
+                if self._left == 0:
+                    self._state = _DATA_END
+            else:
+                i = self._line_part(data, i)
+        return i
+
+    def _line_part(self, data: bytes, i: int) -> int:
+        """Collect a line up to its LF, then act on it; lines are short, data is not here."""
+        at = data.find(b"\n", i)
+        end = len(data) if at < 0 else at + 1
+        line = self._line + data[i:end]
+        limit = MAX_LINE if self._state != _TRAILERS else MAX_TRAILERS
+        if len(line) > limit:
+            raise ProtocolError(400, "a chunk line or trailer that is too long")
+        if self._state == _DATA_END and line != b"\r\n"[: len(line)]:
+            raise ProtocolError(400, "a chunk that does not end in CRLF where its size says")
+        if at < 0:
+            self._line = line
+            return end
+        self._line = b""
+        if len(line) < 2 or line[-2] != 13:
+            raise ProtocolError(400, "a bare LF in a chunked body")
+        self._on_line(line[:-2])
+        return end
+
+    def _on_line(self, line: bytes) -> None:
+        if self._state == _SIZE:
+            self._left = _chunk_size(line)
+            self._state = _DATA if self._left else _TRAILERS
+        elif self._state == _DATA_END:
+            self._state = _SIZE
+        elif line:
+            self._trailers += len(line) + 2
+            if self._trailers > MAX_TRAILERS:
+                raise ProtocolError(400, "trailers that are too long")
+            _check_trailer(line)
+        else:
+            self._state = _DONE
+            self.done = True
+
+
+def _chunk_size(line: bytes) -> int:
+    number = 0
+    i = 0
+    n = len(line)
+    while i < n and HEX[line[i]] < 16:
+        number = number * 16 + HEX[line[i]]
+        i += 1
+    if i == 0 or i > 15:
+        raise ProtocolError(400, "a chunk size that is not 1 to 15 hexadecimal digits")
+    if i < n:
+        extension = line[i:].lstrip(b" \t")
+        if not extension.startswith(b";"):
+            raise ProtocolError(400, "a chunk size followed by something else than an extension")
+        for octet in extension:
+            if not VALUE[octet]:
+                raise ProtocolError(400, "a control octet in a chunk extension")
+    return number
+
+
+def _check_trailer(line: bytes) -> None:
+    name, colon, value = line.partition(b":")
+    if not colon or not name:
+        raise ProtocolError(400, "a trailer without a name and a colon")
+    for octet in name:
+        if not TOKEN[octet]:
+            raise ProtocolError(400, "a trailer name with an octet it may not hold")
+    for octet in value:
+        if not VALUE[octet]:
+            raise ProtocolError(400, "a control octet in a trailer")

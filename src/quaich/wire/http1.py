@@ -1,0 +1,472 @@
+"""HTTP/1.1 and HTTP/1.0 request heads (RFC 9112): octets in, CGI variables and framing facts out.
+
+Rules:
+
+* A head is read once, when its last octet is here; ``find_end`` says when, and calls the reader
+  early for a head that is already wrong, so that the outcome is the same however it was split.
+* What is ambiguous is refused: a bare CR or LF, a folded line, space before a colon, two lengths,
+  a length with chunked, two hosts, a control octet.  After a refusal the connection closes.
+* Names follow RFC 3875.  A field name with an underscore could pose as its hyphenated twin and is
+  dropped and counted; ``Proxy`` never becomes ``HTTP_PROXY``.
+* The path is decoded once, then its dot segments are removed, as nginx does: no encoded ``..``
+  reaches an application.
+
+It does not read bodies (``chunked``), keep time or know sockets.
+"""
+
+from quaich.errors import ProtocolError
+from quaich.wire.grammar import HEX, IP_LITERAL, REG_NAME, TARGET, TOKEN, VALUE
+
+MAX_FIELDS = 256
+"""Header fields in one head; Apache allows 100, nginx bounds only their octets."""
+
+MAX_METHOD = 32
+"""Octets of a method; the longest registered one has 17 (UPDATEREDIRECTREF)."""
+
+MAX_EMPTY_LINES = 4
+"""CRLFs tolerated before a request line (RFC 9112, section 2.2, asks for at least one)."""
+
+_PLAIN = 0
+_DROP = 1
+_HOST = 2
+_LENGTH = 3
+_TRANSFER = 4
+_CONNECTION = 5
+_EXPECT = 6
+_TYPE = 7
+_COOKIE = 8
+
+_MAX_KNOWN = 2048
+_SPECIAL = {
+    b"host": _HOST,
+    b"content-length": _LENGTH,
+    b"transfer-encoding": _TRANSFER,
+    b"connection": _CONNECTION,
+    b"expect": _EXPECT,
+    b"content-type": _TYPE,
+    b"cookie": _COOKIE,
+    b"proxy": _DROP,
+}
+
+# Spelling as received -> (meaning, variable).  Clients use few spellings, so nearly every field
+# costs one lookup; the bound keeps invented names from filling memory.
+_known: dict[bytes, tuple[int, str]] = {}
+
+# Hosts that passed the check before: a site has few, and each request repeats one.
+_hosts: dict[bytes, str] = {}
+
+
+class Head:
+    """What a request head said about its message.
+
+    ``content_length`` is -1 when there was none; ``absolute`` tells that the target named the host,
+    which then outranks the Host field (RFC 9112, section 3.2.2); ``minor`` is the minor version;
+    ``fields`` and ``size`` are the number of variables and the octets they would take in a uwsgi
+    packet, which is what uWSGI's request log shows; ``dropped`` counts fields left out for their
+    names.
+    """
+
+    def __init__(self) -> None:
+        self.content_length = -1
+        self.chunked = False
+        self.keep_alive = True
+        self.expect_continue = False
+        self.is_head = False
+        self.absolute = False
+        self.minor = 1
+        self.fields = 0
+        self.size = 0
+        self.dropped = 0
+        self.method = ""
+        self.uri = ""
+        self.protocol = ""
+
+
+def find_end(data: bytes, start: int, seen: int) -> int:
+    """Where the head that begins at ``start`` ends (after its empty line), or -1, or -2.
+
+    ``seen`` is how far ``data`` was searched before.  -2 means that the head is not complete but
+    can be read now, to be refused: it has a line end that no valid head has, or begins with an
+    octet no method has.
+    """
+    begin = seen - 3
+    if begin < start:
+        begin = start
+    at = data.find(b"\r\n\r\n", begin)
+    if at >= 0:
+        return at + 4
+    p = data
+    n = len(data)
+    if start < n and not TOKEN[p[start]] and p[start] != 13:
+        return -2
+    i = seen if seen > start else start
+    while True:
+        i = data.find(b"\n", i)
+        if i < 0:
+            return -1
+        if i == start or p[i - 1] != 13:
+            return -2
+        i += 1
+
+
+def skip_empty_lines(data: bytes, start: int) -> int:
+    """The offset after the CRLFs that may stand before a request line."""
+    n = len(data)
+    lines = 0
+    while lines < MAX_EMPTY_LINES and start + 1 < n:
+        if data[start] != 13 or data[start + 1] != 10:
+            break
+        start += 2
+        lines += 1
+    return start
+
+
+def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) -> Head:
+    """Read the head in ``data[start:end]`` into ``environ``.
+
+    ``end`` is past the empty line, or, when ``find_end`` gave -2, the end of what is here.
+    Raises ProtocolError with 400, 414 (by the caller), 417, 431, 501 or 505.
+    """
+    p = data
+    t = TOKEN
+    v = VALUE
+    known = _known
+    hosts = _hosts
+    head = Head()
+    i = _request_line(data, start, end, head, environ)
+    host: str | None = None
+    connection = 0
+    fields = 0
+    size = 0
+    while True:
+        if i + 1 >= end:
+            raise ProtocolError(400, "the head ends before its empty line")
+        c = p[i]
+        if c == 13:
+            if p[i + 1] != 10:
+                raise ProtocolError(400, "CR without LF")
+            break
+        name_start = i
+        while i < end and t[p[i]]:
+            i += 1
+        if i >= end or p[i] != 58:
+            raise _bad_name(data, name_start, i, end)
+        if i == name_start:
+            raise ProtocolError(400, "a field without a name")
+        name = p[name_start:i]
+        i += 1
+        while i < end and (p[i] == 32 or p[i] == 9):
+            i += 1
+        value_start = i
+        while i < end and v[p[i]]:
+            i += 1
+        if i + 1 >= end or p[i] != 13 or p[i + 1] != 10:
+            raise ProtocolError(400, "a control octet or a bare line end in a field value")
+        j = i
+        while j > value_start and (p[j - 1] == 32 or p[j - 1] == 9):
+            j -= 1
+        i += 2
+        fields += 1
+        if fields > MAX_FIELDS:
+            raise ProtocolError(431, f"more than {MAX_FIELDS} header fields")
+        entry = known.get(name)
+        if entry is None:
+            entry = _learn(name)
+        meaning = entry[0]
+        if meaning == 1:
+            head.dropped += 1
+            continue
+        value = p[value_start:j].decode("latin-1")
+        key = entry[1]
+        if meaning != 0:
+            if meaning == 2:
+                if host is not None:
+                    raise ProtocolError(400, "two Host fields")
+                host = hosts.get(p[value_start:j])
+                if host is None:
+                    host = _host(data[value_start:j])
+                if head.absolute:
+                    continue
+            elif meaning == 3:
+                if head.content_length >= 0:
+                    raise ProtocolError(400, "two Content-Length fields")
+                head.content_length = read_length(data, value_start, j)
+            elif meaning == 4:
+                if head.chunked:
+                    raise ProtocolError(400, "two Transfer-Encoding fields")
+                _transfer_encoding(value)
+                head.chunked = True
+                continue
+            elif meaning == 5:
+                connection |= _connection(value)
+            elif meaning == 6:
+                if head.minor > 0:
+                    if value.lower() != "100-continue":
+                        raise ProtocolError(417, "an expectation other than 100-continue")
+                    head.expect_continue = True
+        previous = environ.get(key)
+        if previous is not None:
+            value = f"{previous}; {value}" if meaning == 8 else f"{previous}, {value}"
+        environ[key] = value
+        size += 4 + len(key) + len(value)
+    if host is None and head.minor > 0:
+        raise ProtocolError(400, "HTTP/1.1 without a Host field")
+    if head.chunked:
+        if head.content_length >= 0:
+            raise ProtocolError(400, "Transfer-Encoding together with Content-Length")
+        if head.minor == 0:
+            raise ProtocolError(400, "Transfer-Encoding in an HTTP/1.0 request")
+    if head.minor > 0:
+        head.keep_alive = not connection & 1
+    else:
+        head.keep_alive = connection == 2
+    head.fields += fields - head.dropped
+    head.size += size
+    return head
+
+
+def _request_line(
+    data: bytes, start: int, end: int, head: Head, environ: dict[str, object]
+) -> int:
+    """Read the request line; the offset after its CRLF."""
+    p = data
+    t = TOKEN
+    g = TARGET
+    i = start
+    while i < end and t[p[i]]:
+        i += 1
+    if i == start:
+        raise ProtocolError(400, "the request does not begin with a method")
+    if i - start > MAX_METHOD:
+        raise ProtocolError(501, f"a method longer than {MAX_METHOD} octets")
+    if i >= end or p[i] != 32:
+        raise ProtocolError(400, "no single space after the method")
+    method = p[start:i].decode("latin-1")
+    i += 1
+    target_start = i
+    query = -1
+    plain = True
+    while i < end and g[p[i]]:
+        c = p[i]
+        if c == 63:
+            if query < 0:
+                query = i
+        elif query < 0 and (c == 37 or (c == 46 and p[i - 1] == 47)):
+            plain = False
+        i += 1
+    if i == target_start:
+        raise ProtocolError(400, "no request target after one space")
+    if i >= end or p[i] != 32:
+        raise ProtocolError(400, "a request target with an octet it may not hold")
+    target_end = i
+    i += 1
+    if i + 9 >= end:
+        raise ProtocolError(400, "the request line is cut short")
+    if p[i : i + 5] != b"HTTP/" or p[i + 6] != 46:
+        raise ProtocolError(400, "no HTTP version at the end of the request line")
+    major = p[i + 5] - 48
+    minor = p[i + 7] - 48
+    if major < 0 or major > 9 or minor < 0 or minor > 9 or p[i + 8] != 13 or p[i + 9] != 10:
+        raise ProtocolError(400, "no HTTP version at the end of the request line")
+    if major != 1:
+        raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    head.minor = 1 if minor > 0 else 0
+    if method == "HEAD":
+        head.is_head = True
+    elif method == "CONNECT":
+        raise ProtocolError(501, "CONNECT is for proxies")
+    uri = p[target_start:target_end].decode("latin-1")
+    path_end = target_end if query < 0 else query
+    if p[target_start] == 47:
+        if plain:
+            path = uri if query < 0 else p[target_start:query].decode("latin-1")
+        else:
+            path = decode_path(data, target_start, path_end)
+    elif uri == "*" and method == "OPTIONS":
+        path = ""
+    else:
+        path_start = _authority(data, target_start, target_end, environ)
+        path = decode_path(data, path_start, path_end)
+        head.absolute = True
+    protocol = "HTTP/1.1" if minor > 0 else "HTTP/1.0"
+    string = "" if query < 0 else p[query + 1 : target_end].decode("latin-1")
+    environ["REQUEST_METHOD"] = method
+    environ["REQUEST_URI"] = uri
+    environ["PATH_INFO"] = path
+    environ["QUERY_STRING"] = string
+    environ["SERVER_PROTOCOL"] = protocol
+    head.method = method
+    head.uri = uri
+    head.protocol = protocol
+    # The five names, four octets of lengths for each, and the version's eight.
+    head.fields = 5
+    head.size = 89 + len(method) + len(uri) + len(path) + len(string)
+    return i + 10
+
+
+def _authority(data: bytes, start: int, end: int, environ: dict[str, object]) -> int:
+    """The host of a target in absolute form becomes HTTP_HOST; where its path begins."""
+    scheme = data[start : start + 8].lower()
+    if scheme.startswith(b"http://"):
+        begin = start + 7
+    elif scheme == b"https://":
+        begin = start + 8
+    else:
+        raise ProtocolError(400, "a request target that is neither a path nor an http URI")
+    i = begin
+    while i < end and data[i] != 47 and data[i] != 63:
+        i += 1
+    environ["HTTP_HOST"] = _host(data[begin:i])
+    return i
+
+
+def decode_path(data: bytes, start: int, end: int) -> str:
+    """Percent-decode once, then remove dot segments (RFC 3986, section 5.2.4).
+
+    Raises ProtocolError on a broken escape and on NUL, which no file or route can hold.
+    """
+    raw = data[start:end]
+    if b"%" in raw:
+        pieces = raw.split(b"%")
+        out = [pieces[0]]
+        for piece in pieces[1:]:
+            if len(piece) < 2:
+                raise ProtocolError(400, "a percent sign without two hexadecimal digits")
+            high = HEX[piece[0]]
+            low = HEX[piece[1]]
+            if high > 15 or low > 15:
+                raise ProtocolError(400, "a percent sign without two hexadecimal digits")
+            if high == 0 and low == 0:
+                raise ProtocolError(400, "an encoded NUL in the path")
+            out.append(bytes((high * 16 + low,)))
+            out.append(piece[2:])
+        raw = b"".join(out)
+    path = raw.decode("latin-1")
+    if "/." in path:
+        path = _remove_dot_segments(path)
+    return path or "/"
+
+
+def _remove_dot_segments(path: str) -> str:
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    last = len(segments) - 1
+    for index, segment in enumerate(segments):
+        if segment == "..":
+            if kept:
+                kept.pop()
+        elif segment != ".":
+            kept.append(segment)
+            continue
+        if index == last:
+            kept.append("")
+    return "/" + "/".join(kept)
+
+
+def _bad_name(data: bytes, start: int, i: int, end: int) -> ProtocolError:
+    c = data[i] if i < end else 0
+    if i == start and (c == 32 or c == 9):
+        return ProtocolError(400, "a folded line")
+    if c == 32 or c == 9:
+        return ProtocolError(400, "white space before the colon of a field")
+    return ProtocolError(400, "a field name with an octet it may not hold, or without a colon")
+
+
+def _learn(name: bytes) -> tuple[int, str]:
+    """Classify a field name not seen in this spelling before."""
+    lower = name.lower()
+    meaning = _SPECIAL.get(lower, _PLAIN)
+    if b"_" in name:
+        meaning = _DROP
+    if meaning == _LENGTH or meaning == _TYPE:
+        key = lower.decode("latin-1").upper().replace("-", "_")
+    else:
+        key = "HTTP_" + lower.decode("latin-1").upper().replace("-", "_")
+    entry = (meaning, key)
+    if len(_known) < _MAX_KNOWN and len(name) <= 64:
+        _known[name] = entry
+    return entry
+
+
+def _host(value: bytes) -> str:
+    """The Host value, if it is uri-host [":" port] (RFC 9110, section 7.2): no list of them."""
+    n = len(value)
+    if n == 0:
+        raise ProtocolError(400, "an empty host")
+    i = 0
+    if value[0] == 91:
+        i = value.find(b"]")
+        if i < 4:
+            raise ProtocolError(400, "a malformed IP literal as host")
+        for octet in value[1:i]:
+            if not IP_LITERAL[octet]:
+                raise ProtocolError(400, "a malformed IP literal as host")
+        if b":" not in value[1:i]:
+            raise ProtocolError(400, "a malformed IP literal as host")
+        i += 1
+    else:
+        while i < n and REG_NAME[value[i]]:
+            if value[i] == 37 and (
+                i + 2 >= n or HEX[value[i + 1]] > 15 or HEX[value[i + 2]] > 15
+            ):
+                raise ProtocolError(400, "a host with a broken escape")
+            i += 1
+        if i == 0:
+            raise ProtocolError(400, "a host without a name")
+    if i < n:
+        port = value[i + 1 :]
+        if value[i] != 58 or len(port) > 5:
+            raise ProtocolError(400, "a host with an octet it may not hold")
+        number = 0
+        for octet in port:
+            if HEX[octet] > 9:
+                raise ProtocolError(400, "a host whose port is not a number")
+            number = number * 10 + HEX[octet]
+        if number > 65535:
+            raise ProtocolError(400, "a host whose port is over 65535")
+    text = value.decode("latin-1")
+    if len(_hosts) < _MAX_KNOWN and n <= 255:
+        _hosts[value] = text
+    return text
+
+
+def read_length(data: bytes, start: int, end: int) -> int:
+    """A Content-Length: one to 18 digits and nothing else (RFC 9110, section 8.6)."""
+    if end == start or end - start > 18:
+        raise ProtocolError(400, "a Content-Length that is not a number of at most 18 digits")
+    p = data
+    number = 0
+    i = start
+    while i < end:
+        c = p[i]
+        if c < 48 or c > 57:
+            raise ProtocolError(400, "a Content-Length that is not a number")
+        number = number * 10 + (c - 48)
+        i += 1
+    return number
+
+
+def _transfer_encoding(value: str) -> None:
+    """Accept exactly ``chunked``; never fall back to another framing (RFC 9112, section 6.1)."""
+    if value.lower() == "chunked":
+        return
+    codings = [coding.strip(" \t").lower() for coding in value.split(",")]
+    if codings[-1] == "chunked" and "chunked" not in codings[:-1] and "" not in codings:
+        raise ProtocolError(501, "a transfer coding other than chunked")
+    raise ProtocolError(400, "a Transfer-Encoding that does not end in one chunked")
+
+
+def _connection(value: str) -> int:
+    """Bit 1: ``close`` was named; bit 2: ``keep-alive`` was (RFC 9112, section 9.3)."""
+    if value == "keep-alive":
+        return 2
+    if value == "close":
+        return 1
+    found = 0
+    for option in value.lower().split(","):
+        option = option.strip(" \t")
+        if option == "close":
+            found |= 1
+        elif option == "keep-alive":
+            found |= 2
+    return found

@@ -1,0 +1,85 @@
+"""The uwsgi protocol, as nginx and Apache speak it: one packet of variables, then the body.
+
+A packet is four octets (modifier1, size as 16 bits little endian, modifier2) and ``size`` octets of
+variables, each a 16-bit length and a key, then a 16-bit length and a value.  Only modifier 0 (a
+WSGI request) is spoken; anything whose lengths do not add up is refused whole.  No variable makes
+the server load code, change directory or open a file: to this module they are only strings.
+"""
+
+from quaich.errors import ProtocolError
+from quaich.wire.http1 import Head, read_length
+
+MAX_VARIABLES = 1024
+"""Variables in a packet; nginx sends some 15 and one for each request header."""
+
+
+def packet_size(data: bytes, start: int) -> int:
+    """Octets of the packet at ``start``, its header included, or 0 when fewer than four are here.
+
+    Raises ProtocolError when it is no request for an application.
+    """
+    if len(data) - start < 4:
+        if len(data) > start and data[start] != 0:
+            raise _modifier(data[start])
+        return 0
+    if data[start] != 0:
+        raise _modifier(data[start])
+    return 4 + data[start + 1] + 256 * data[start + 2]
+
+
+def _modifier(number: int) -> ProtocolError:
+    if 65 <= number <= 90 or number == 22:
+        return ProtocolError(
+            400,
+            "this is not a uwsgi packet; HTTP clients need http-socket, or protocol = http",
+        )
+    return ProtocolError(400, f"modifier {number} is not available; only 0 (WSGI) is")
+
+
+def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) -> Head:
+    """Read the packet in ``data[start:end]`` into ``environ``; raises ProtocolError (400).
+
+    A repeated key keeps its last value, as in uWSGI.  The framing facts come in the same ``Head``
+    as those of an HTTP request; a uwsgi connection carries one request.
+    """
+    p = data
+    head = Head()
+    head.keep_alive = False
+    i = start + 4
+    fields = 0
+    while i < end:
+        if i + 2 > end:
+            raise ProtocolError(400, "a uwsgi packet that ends inside a key's length")
+        key_length = p[i] + 256 * p[i + 1]
+        key_start = i + 2
+        i = key_start + key_length
+        if key_length == 0 or i + 2 > end:
+            raise ProtocolError(400, "a uwsgi packet with an empty key, or one over its end")
+        value_length = p[i] + 256 * p[i + 1]
+        value_start = i + 2
+        i = value_start + value_length
+        if i > end:
+            raise ProtocolError(400, "a uwsgi packet with a value over its end")
+        fields += 1
+        if fields > MAX_VARIABLES:
+            raise ProtocolError(400, f"a uwsgi packet of more than {MAX_VARIABLES} variables")
+        key = p[key_start : key_start + key_length].decode("latin-1")
+        if key == "CONTENT_LENGTH":
+            if value_length:
+                head.content_length = read_length(data, value_start, i)
+        elif key == "HTTP_PROXY":
+            head.dropped += 1
+            continue
+        environ[key] = p[value_start:i].decode("latin-1")
+    head.fields = fields
+    head.size = end - start - 4
+    head.method = _text(environ, "REQUEST_METHOD")
+    head.is_head = head.method == "HEAD"
+    head.uri = _text(environ, "REQUEST_URI")
+    head.protocol = _text(environ, "SERVER_PROTOCOL")
+    return head
+
+
+def _text(environ: dict[str, object], key: str) -> str:
+    value = environ.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,56 @@
+cimport cython
+from quaich.stats.scoreboard cimport Slot
+from quaich.sys.clock cimport micros
+from quaich.sys.io cimport send
+from quaich.wire.http1 cimport Head
+from quaich.worker.connection cimport Connection, Region
+from quaich.worker.intake cimport start_over
+from quaich.wsgi.call cimport Exchange, Stamp
+
+
+cdef class Answerer:
+    cdef public object choose
+    cdef public object application
+    cdef public Slot slot
+    cdef public object scoreboard
+    cdef public object log
+    cdef public object request_log
+    cdef public bint log_4xx
+    cdef public bint log_5xx
+    cdef public bint log_all
+    cdef public bint recording
+    cdef public double write_timeout
+    cdef public int threads
+    cdef public Stamp stamp
+    cdef public long long stamp_second
+    cdef public bint leaving
+
+    @cython.locals(head=Head, environ=dict, second="long long")
+    cpdef int answer(self, Connection conn, int thread, object context) except -1
+    @cython.locals(exchange=Exchange, environ=dict)
+    cpdef int call(self, Connection conn) except -1
+    cpdef int resume(self, Connection conn) except -1
+    @cython.locals(exchange=Exchange)
+    cpdef int iterate(self, Connection conn) except -1
+    @cython.locals(body=bytes, head=bytes)
+    cdef _whole(self, Connection conn, Exchange exchange, object result)
+    cdef bint _file(self, Connection conn, Exchange exchange, object wrapper) except -1
+    @cython.locals(size=Py_ssize_t, sent=Py_ssize_t)
+    cpdef push(self, Connection conn, bytes data)
+    cdef _push_both(self, Connection conn, bytes head, bytes body)
+    @cython.locals(sent=Py_ssize_t)
+    cpdef bint flush(self, Connection conn) except -1
+    cdef bint _send_region(self, Connection conn, Region region) except -1
+    cpdef write_through(self, Connection conn, bytes data)
+    @cython.locals(exchange=Exchange)
+    cpdef int app_done(self, Connection conn) except -1
+    @cython.locals(exchange=Exchange)
+    cpdef int complete(self, Connection conn) except -1
+    cpdef abandon(self, Connection conn)
+    cdef _close_result(self, Connection conn)
+    cdef int _failed(self, Connection conn, object error) except -1
+    cdef int _no_application(self, Connection conn) except -1
+    cdef _internal_error(self, Connection conn)
+    @cython.locals(head=Head, environ=dict, fields=int, size=Py_ssize_t)
+    cdef _record(self, Connection conn)
+    cdef _write_line(self, Connection conn, Exchange exchange)

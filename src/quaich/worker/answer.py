@@ -1,0 +1,494 @@
+"""From a whole request to octets in the kernel: call the application, send what it gives.
+
+Rules:
+
+* ``close()`` of the application's iterable is called exactly once, whatever happens.
+* What the kernel does not take waits in the connection, not in a thread.  An iterator whose octets
+  pile up is suspended, and goes on when its client has read them, in the thread that began it.
+* No exception of an application leaves this module, SystemExit and KeyboardInterrupt included.  If
+  nothing was sent the client gets a 500; if something was, the connection breaks, so that half an
+  answer never looks whole.
+"""
+
+import os
+import select
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from quaich.errors import ApplicationError
+from quaich.log.request import RequestLog
+from quaich.log.server import Log
+from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, Scoreboard, Slot
+from quaich.sys.clock import micros
+from quaich.sys.io import send, send_file
+from quaich.wire.reply import refusal
+from quaich.worker.connection import Connection, Region
+from quaich.worker.intake import start_over
+from quaich.wsgi.call import Exchange, Stamp
+from quaich.wsgi.files import FileWrapper
+
+NEXT = 0
+"""Answered; the connection may carry another request."""
+FLUSH = 1
+"""The application is done; octets wait for the kernel."""
+SUSPEND = 2
+"""The application has more to give when the client has read what waits."""
+CLOSE = 3
+"""Answered; the connection ends."""
+ABORT = 4
+"""Not answered to the end; the connection ends so that the client can tell."""
+
+HIGH_WATER = 262144
+"""Octets of one reply that may wait for a client before its iterator is suspended."""
+
+JOIN = 32768
+"""Up to this size a body is copied behind its head for one send; copying more costs more."""
+
+Application = Callable[[dict[str, Any], Any], Any]
+
+
+class Answerer:
+    """Runs the application of one worker; used by all its threads.
+
+    ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
+    ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx.
+    """
+
+    def __init__(
+        self,
+        *,
+        choose: Callable[[dict[str, Any]], Application | None],
+        application: Application | None,
+        slot: Slot,
+        scoreboard: Scoreboard,
+        log: Log,
+        request_log: RequestLog | None,
+        log_statuses: tuple[bool, bool, bool],
+        write_timeout: float,
+        threads: int,
+    ) -> None:
+        self.choose = choose
+        self.application = application
+        self.slot = slot
+        self.scoreboard = scoreboard
+        self.log = log
+        self.request_log = request_log
+        self.log_all, self.log_4xx, self.log_5xx = log_statuses
+        self.recording = request_log is not None
+        self.write_timeout = write_timeout
+        self.threads = threads
+        self.stamp = Stamp()
+        self.stamp_second = 0
+        self.leaving = False
+
+    def answer(self, conn: Connection, thread: int, context: Context | None) -> int:
+        """Answer the whole request in ``conn``; one of the outcomes above.
+
+        ``context`` is given when suspended iterators of this thread hold its own context.
+        """
+        head = conn.head
+        environ = conn.environ
+        assert head is not None and environ is not None
+        conn.began = micros()
+        second = conn.began // 1000000
+        if second != self.stamp_second:
+            self.stamp_second = second
+            self._restamp(int(time.time()))
+        self.slot.begin(thread, conn.began)
+        conn.home = thread
+        if self.threads > 1:
+            environ["uwsgi.core"] = thread
+        if self.recording:
+            self._record(conn)
+        conn.exchange = Exchange(
+            conn, conn.http, head.minor, head.keep_alive and not self.leaving, head.is_head,
+            self.stamp,
+        )
+        if context is not None:
+            conn.context = context
+            return context.run(self.call, conn)
+        return self.call(conn)
+
+    def call(self, conn: Connection) -> int:
+        """Call the application and send its reply as far as the client takes it."""
+        exchange = conn.exchange
+        environ = conn.environ
+        assert exchange is not None and environ is not None
+        try:
+            application = self.application
+            if application is None:
+                application = self.choose(environ)
+                if application is None:
+                    return self._no_application(conn)
+            result = application(environ, exchange.start_response)
+            conn.result = result
+            kind = type(result)
+            if kind is list or kind is tuple or kind is bytes:
+                self._whole(conn, exchange, result)
+            elif kind is FileWrapper:
+                if not self._file(conn, exchange, result):
+                    return self.iterate(conn)
+            else:
+                if result is None:
+                    raise ApplicationError(
+                        "the application returned None; expected an iterable of bytes"
+                    )
+                conn.iterator = iter(result)
+                return self.iterate(conn)
+        except BaseException as error:
+            return self._failed(conn, error)
+        return self.app_done(conn)
+
+    def resume(self, conn: Connection) -> int:
+        """Go on with a suspended iterator."""
+        if conn.context is not None:
+            return conn.context.run(self.iterate, conn)
+        return self.iterate(conn)
+
+    def iterate(self, conn: Connection) -> int:
+        """Send what the application's iterator gives, until it ends or too much waits."""
+        exchange = conn.exchange
+        assert exchange is not None
+        try:
+            if conn.iterator is None:
+                conn.iterator = iter(conn.result)
+            for piece in conn.iterator:
+                if type(piece) is not bytes:
+                    raise ApplicationError(
+                        f"the application's iterable gave {type(piece).__name__}; expected bytes"
+                    )
+                if not piece:
+                    continue
+                self.push(conn, exchange.part(piece))
+                if conn.gone or exchange.complaint or exchange.framing == 0:
+                    break
+                if conn.out_size > HIGH_WATER:
+                    return SUSPEND
+            conn.iterator = None
+            if not conn.gone:
+                self.push(conn, exchange.finish())
+        except BaseException as error:
+            return self._failed(conn, error)
+        return self.app_done(conn)
+
+    def _whole(self, conn: Connection, exchange: Exchange, result: Any) -> None:
+        """A reply that is all here: one head with its true length, one send."""
+        if type(result) is bytes:
+            body = result
+        else:
+            for piece in result:
+                if type(piece) is not bytes:
+                    raise ApplicationError(
+                        f"the application returned a list holding {type(piece).__name__}; "
+                        "expected bytes"
+                    )
+            body = result[0] if len(result) == 1 else b"".join(result)
+        if exchange.begun:
+            self.push(conn, exchange.framed(body))
+            self.push(conn, exchange.finish())
+            return
+        head = exchange.begin(len(body))
+        body = exchange.framed(body)
+        exchange.check_promise()
+        if len(body) <= JOIN:
+            self.push(conn, head + body)
+        else:
+            self._push_both(conn, head, body)
+
+    def _file(self, conn: Connection, exchange: Exchange, wrapper: FileWrapper) -> bool:
+        """Let the kernel send a file; False when it is none and must be read."""
+        region = wrapper.region()
+        if region is None or exchange.begun:
+            return False
+        fd, offset, count = region
+        self.push(conn, exchange.begin(count))
+        if exchange.framing == 0:
+            return True
+        if exchange.left < count:
+            count = exchange.left
+        exchange.left -= count
+        exchange.sent += count
+        exchange.check_promise()
+        if count and not conn.gone:
+            if conn.out is None:
+                conn.out = deque()
+            conn.out.append(Region(fd, offset, count))
+            conn.how = " via sendfile()"
+            self.flush(conn)
+        return True
+
+    def push(self, conn: Connection, data: bytes) -> None:
+        """Send ``data`` behind what waits; what the kernel does not take waits too."""
+        size = len(data)
+        if conn.gone or size == 0:
+            return
+        if conn.out:
+            conn.out.append(data)
+            conn.out_size += size
+            return
+        try:
+            sent = send(conn.fd, data, 0)
+        except OSError:
+            conn.gone = True
+            return
+        if sent < size:
+            if conn.out is None:
+                conn.out = deque()
+            conn.out.append(data)
+            conn.out_offset = sent if sent > 0 else 0
+            conn.out_size = size - conn.out_offset
+
+    def _push_both(self, conn: Connection, head: bytes, body: bytes) -> None:
+        if conn.out or conn.gone:
+            self.push(conn, head)
+            self.push(conn, body)
+            return
+        try:
+            sent = os.writev(conn.fd, (head, body))
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            conn.gone = True
+            return
+        if sent == len(head) + len(body):
+            return
+        if conn.out is None:
+            conn.out = deque()
+        if sent < len(head):
+            conn.out.append(head)
+            conn.out.append(body)
+            conn.out_offset = sent
+        else:
+            conn.out.append(body)
+            conn.out_offset = sent - len(head)
+        conn.out_size = len(head) + len(body) - sent
+
+    def flush(self, conn: Connection) -> bool:
+        """Send what waits; False when the kernel takes no more of it now."""
+        out = conn.out
+        assert out is not None
+        try:
+            while out:
+                item = out[0]
+                if type(item) is Region:
+                    if not self._send_region(conn, item):
+                        return False
+                else:
+                    assert type(item) is bytes
+                    sent = send(conn.fd, item, conn.out_offset)
+                    if sent < 0:
+                        return False
+                    conn.out_size -= sent
+                    conn.out_offset += sent
+                    if conn.out_offset < len(item):
+                        return False
+                    conn.out_offset = 0
+                out.popleft()
+        except OSError:
+            conn.gone = True
+            out.clear()
+        return True
+
+    def _send_region(self, conn: Connection, region: Region) -> bool:
+        while region.count > 0:
+            sent = send_file(conn.fd, region.fd, region.offset, min(region.count, 1 << 30))
+            if sent < 0:
+                return False
+            if sent == 0:
+                exchange = conn.exchange
+                assert exchange is not None
+                exchange.left += region.count
+                exchange.sent -= region.count
+                exchange.check_promise()
+                break
+            region.offset += sent
+            region.count -= sent
+        return True
+
+    def write_through(self, conn: Connection, data: bytes) -> None:
+        """``write()``: the one call that may wait for a client, as its contract leaves no choice:
+        it returns nothing that could be resumed.  It waits ``write_timeout`` seconds at most."""
+        self.push(conn, data)
+        if conn.out_size > HIGH_WATER:
+            poll = select.poll()
+            poll.register(conn.fd, select.POLLOUT)
+            while conn.out_size > HIGH_WATER and not conn.gone:
+                if not poll.poll(self.write_timeout * 1000):
+                    conn.gone = True
+                else:
+                    self.flush(conn)
+        if conn.gone:
+            raise ConnectionResetError("write error: the client is gone")
+
+    def app_done(self, conn: Connection) -> int:
+        """The application has given all; its file is closed only when it is sent."""
+        exchange = conn.exchange
+        assert exchange is not None
+        if not conn.out or not conn.how:
+            self._close_result(conn)
+        conn.app_ended = micros()
+        self.slot.end(conn.home, conn.app_ended, exchange.sent)
+        if conn.out:
+            return FLUSH
+        return self.complete(conn)
+
+    def complete(self, conn: Connection) -> int:
+        """Everything is with the kernel: close, log, and say what becomes of the connection."""
+        exchange = conn.exchange
+        assert exchange is not None
+        if conn.result is not None:
+            self._close_result(conn)
+        if exchange.complaint:
+            self._complain(conn, exchange.complaint)
+        if self.recording:
+            self._write_line(conn, exchange)
+        conn.exchange = None
+        conn.context = None
+        conn.how = ""
+        start_over(conn)
+        if conn.gone or exchange.broken:
+            return ABORT
+        return CLOSE if exchange.close else NEXT
+
+    def abandon(self, conn: Connection) -> None:
+        """The client is gone or too slow: end what the application began for it."""
+        conn.gone = True
+        if conn.out is not None:
+            conn.out.clear()
+        conn.iterator = None
+        if conn.exchange is not None:
+            self._close_result(conn)
+            self.complete(conn)
+
+    def _close_result(self, conn: Connection) -> None:
+        result = conn.result
+        conn.result = None
+        conn.iterator = None
+        kind = type(result)
+        if kind is list or kind is tuple or kind is bytes or result is None:
+            return
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            self._log_failure(conn, error, "close() of the application's iterable raised")
+
+    def _failed(self, conn: Connection, error: BaseException) -> int:
+        exchange = conn.exchange
+        assert exchange is not None
+        if not (conn.gone and isinstance(error, OSError)):
+            self.slot.add(EXCEPTIONS, 1)
+            self._log_failure(conn, error, "the application raised")
+        if exchange.begun:
+            conn.gone = True
+            if conn.out is not None:
+                conn.out.clear()
+        else:
+            self._internal_error(conn)
+        self._close_result(conn)
+        return self.app_done(conn)
+
+    def _no_application(self, conn: Connection) -> int:
+        self.log.error("no python application found, check your startup logs for errors")
+        self._internal_error(conn)
+        return self.app_done(conn)
+
+    def _internal_error(self, conn: Connection) -> None:
+        exchange = conn.exchange
+        assert exchange is not None
+        page = refusal(500, "Internal Server Error", exchange.is_head)
+        exchange.head = None
+        exchange.begun = True
+        exchange.framing = 0
+        exchange.close = True
+        exchange.head_size = len(page)
+        self.push(conn, page)
+
+    def _log_failure(self, conn: Connection, error: BaseException, what: str) -> None:
+        method, uri = _request_of(conn)
+        if isinstance(error, ApplicationError):
+            self.log.error(f"application error: {method} {uri}: {error}")
+            return
+        trace = error.__traceback__
+        while trace is not None and _is_ours(trace.tb_frame.f_globals):
+            trace = trace.tb_next
+        text = "".join(traceback.format_exception(type(error), error, trace))
+        self.log.block(f"{what}: {method} {uri}\n{text}")
+
+    def _complain(self, conn: Connection, complaint: str) -> None:
+        method, uri = _request_of(conn)
+        self.log.error(f"application error: {method} {uri}: {complaint}")
+
+    def _restamp(self, second: int) -> None:
+        # Not strftime: names of days and months are English whatever the locale.
+        when = time.gmtime(second)
+        day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[when.tm_wday]
+        months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+        month = months[3 * when.tm_mon - 3 : 3 * when.tm_mon]
+        self.stamp.date = (
+            f"\r\nDate: {day}, {when.tm_mday:02d} {month} {when.tm_year} "
+            f"{when.tm_hour:02d}:{when.tm_min:02d}:{when.tm_sec:02d} GMT"
+        ).encode("ascii")
+
+    def _record(self, conn: Connection) -> None:
+        """What the log line needs, before the application can change the environ."""
+        head = conn.head
+        environ = conn.environ
+        assert head is not None and environ is not None
+        address = conn.address if conn.http else str(environ.get("REMOTE_ADDR", ""))
+        fields = head.fields
+        size = head.size
+        if conn.http:
+            fields += 4
+            size += conn.door.size + len(address)
+        user = str(environ.get("REMOTE_USER", ""))
+        conn.record = (address, user, 2 * fields, size, head.method, head.uri, head.protocol)
+
+    def _write_line(self, conn: Connection, exchange: Exchange) -> None:
+        record = conn.record
+        conn.record = None
+        status = exchange.head.status if exchange.head is not None else 500
+        wanted = (
+            self.log_all
+            or (self.log_4xx and 400 <= status < 500)
+            or (self.log_5xx and 500 <= status < 600)
+        )
+        if record is None or not wanted or self.request_log is None:
+            return
+        address, user, fields, size, method, uri, protocol = record
+        line = self.request_log.line(
+            count=self.slot.get(REQUESTS),
+            total=self.scoreboard.total(REQUESTS),
+            address=address,
+            user=user,
+            fields=fields,
+            size=size,
+            method=method,
+            uri=uri,
+            sent=exchange.sent,
+            microseconds=micros() - conn.began,
+            how=conn.how,
+            protocol=protocol,
+            status=status,
+            headers=exchange.head.count if exchange.head is not None else 2,
+            headers_size=exchange.head_size,
+            core=conn.home,
+            has_app=exchange.head is not None or self.application is not None,
+        )
+        self.log.write(line)
+
+
+def _request_of(conn: Connection) -> tuple[str, str]:
+    head = conn.head
+    if head is None:
+        return "-", "-"
+    return head.method, head.uri.partition("?")[0]
+
+
+def _is_ours(names: dict[str, Any]) -> bool:
+    return str(names.get("__name__", "")).startswith("quaich.")

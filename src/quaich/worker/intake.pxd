@@ -1,0 +1,30 @@
+cimport cython
+from quaich.wire.http1 cimport Head, find_end, parse_head, skip_empty_lines
+from quaich.wire.uwsgi cimport packet_size, parse_packet
+from quaich.worker.connection cimport Connection, Door
+
+
+cdef class Intake:
+    cdef readonly Py_ssize_t head_limit
+    cdef readonly long long body_limit
+    cdef readonly long long memory
+
+    @cython.locals(used=Py_ssize_t)
+    cpdef int feed(self, Connection conn, bytes data) except -1
+
+    @cython.locals(
+        buffer=bytes, door=Door, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, head=Head,
+        environ=dict, used=Py_ssize_t, rest=bytes,
+    )
+    cpdef int next(self, Connection conn) except -1
+
+    cdef _incomplete(self, Connection conn, Py_ssize_t start, Py_ssize_t end)
+    cdef _check_size(self, long long size)
+    @cython.locals(size=Py_ssize_t, end="long long")
+    cdef Py_ssize_t _gather(self, Connection conn, bytes data, Py_ssize_t start) except? -3
+    cdef _keep(self, Connection conn, bytes piece)
+    @cython.locals(environ=dict, body=list)
+    cdef int _complete(self, Connection conn) except -1
+
+
+cpdef start_over(Connection conn)

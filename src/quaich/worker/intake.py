@@ -1,0 +1,209 @@
+"""From octets to a whole request: head, then body, kept with the connection until both are here.
+
+No socket, no clock: the loop feeds what it received.  An application is called only for a request
+that is complete, so a client that is slow or vanishes in the middle never costs a thread, and a cut
+body is never mistaken for a short one.  A body up to ``memory`` octets is kept in memory, a longer
+one in a temporary file.
+"""
+
+import io
+from typing import Any
+
+from quaich.errors import ProtocolError
+from quaich.wire.chunked import ChunkedDecoder
+from quaich.wire.http1 import find_end, parse_head, skip_empty_lines
+from quaich.wire.uwsgi import packet_size, parse_packet
+from quaich.worker.connection import BODY, HEAD, REPLY, Connection
+from quaich.wsgi.environ import url_scheme
+
+MORE = 0
+"""The request is not complete."""
+READY = 1
+"""A whole request is in the connection."""
+CONTINUE = 2
+"""Not complete, and the client waits to be told to send the body."""
+
+
+class Intake:
+    """Limits in octets: ``head_limit`` for a head or packet (``buffer-size``), ``body_limit`` for
+    a body (``limit-post``, 0 for none), ``memory`` before a body goes to disk (``post-buffering``).
+    """
+
+    def __init__(self, head_limit: int, body_limit: int, memory: int) -> None:
+        self.head_limit = head_limit
+        self.body_limit = body_limit
+        self.memory = memory
+
+    def feed(self, conn: Connection, data: bytes) -> int:
+        """Take what arrived; MORE, READY or CONTINUE.  Raises ProtocolError, after which the
+        connection can only be refused and closed."""
+        if conn.state == BODY:
+            used = self._gather(conn, data, 0)
+            if used < 0:
+                return MORE
+            conn.buffer = data[used:]
+            return self._complete(conn)
+        conn.buffer = conn.buffer + data if conn.buffer else data
+        return self.next(conn)
+
+    def next(self, conn: Connection) -> int:
+        """The next request from what is already here."""
+        buffer = conn.buffer
+        door = conn.door
+        size = len(buffer)
+        if size == 0:
+            return MORE
+        if door.auto and conn.served == 0:
+            conn.http = buffer[0] != 0
+        environ: dict[str, Any]
+        if conn.http:
+            start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
+            end = find_end(buffer, start, conn.seen)
+            if end < 0 or end - start > self.head_limit:
+                self._incomplete(conn, start, end)
+                return MORE
+            environ = door.environ.copy()
+            environ["REMOTE_ADDR"] = conn.address
+            environ["REMOTE_PORT"] = conn.port
+            head = parse_head(buffer, start, end, environ)
+            if conn.trusted:
+                scheme = url_scheme(environ)
+                if scheme != "http":
+                    environ["wsgi.url_scheme"] = scheme
+        else:
+            end = packet_size(buffer, 0)
+            if end - 4 > self.head_limit:
+                raise ProtocolError(
+                    431, f"a uwsgi packet of {end - 4} octets; buffer-size is {self.head_limit}"
+                )
+            if end == 0 or end > size:
+                return MORE
+            environ = {}
+            head = parse_packet(buffer, 0, end, environ)
+            _complete_environ(environ, door.environ)
+        conn.buffer = buffer[end:] if end < size else b""
+        conn.seen = 0
+        conn.head = head
+        conn.environ = environ
+        if head.chunked:
+            conn.decoder = ChunkedDecoder()
+        elif head.content_length <= 0:
+            environ["wsgi.input"] = io.BytesIO()
+            conn.state = REPLY
+            return READY
+        else:
+            self._check_size(head.content_length)
+            conn.missing = head.content_length
+        conn.state = BODY
+        conn.body = []
+        conn.body_size = 0
+        rest = conn.buffer
+        if rest:
+            conn.buffer = b""
+            used = self._gather(conn, rest, 0)
+            if used >= 0:
+                conn.buffer = rest[used:]
+                return self._complete(conn)
+        elif head.expect_continue:
+            return CONTINUE
+        return MORE
+
+    def _incomplete(self, conn: Connection, start: int, end: int) -> None:
+        """A head that is not all here, or too long: remember, or refuse it."""
+        buffer = conn.buffer
+        limit = self.head_limit
+        if len(buffer) - start > limit:
+            within = buffer[start : start + limit]
+            if find_end(within, 0, 0) == -2:
+                parse_head(within, 0, len(within), {})
+            if b"\r\n" not in within:
+                raise ProtocolError(414, f"a request line of more than {limit} octets")
+            raise ProtocolError(431, f"a request head of more than {limit} octets (buffer-size)")
+        if end == -2:
+            parse_head(buffer, start, len(buffer), {})
+        conn.seen = len(buffer)
+
+    def _check_size(self, size: int) -> None:
+        if self.body_limit and size > self.body_limit:
+            raise ProtocolError(413, f"a body of more than {self.body_limit} octets (limit-post)")
+
+    def _gather(self, conn: Connection, data: bytes, start: int) -> int:
+        """Keep body octets; the offset after the body's last one, or -1 when more must come."""
+        size = len(data)
+        if conn.decoder is not None:
+            pieces: list[bytes] = []
+            end = conn.decoder.feed(data, start, pieces)
+            self._check_size(conn.decoder.received)
+            for piece in pieces:
+                self._keep(conn, piece)
+            return end if conn.decoder.done else -1
+        end = start + conn.missing
+        if end > size:
+            end = size
+        conn.missing -= end - start
+        self._keep(conn, data if start == 0 and end == size else data[start:end])
+        return end if conn.missing == 0 else -1
+
+    def _keep(self, conn: Connection, piece: bytes) -> None:
+        conn.body_size += len(piece)
+        if conn.spool is None:
+            assert conn.body is not None
+            conn.body.append(piece)
+            if conn.body_size <= self.memory:
+                return
+            piece = b"".join(conn.body)
+            conn.body = []
+        try:
+            if conn.spool is None:
+                import tempfile
+
+                conn.spool = tempfile.TemporaryFile(prefix="quaich-body-")
+            conn.spool.write(piece)
+        except OSError as error:
+            raise ProtocolError(503, f"no room to keep a request body: {error.strerror}") from error
+
+    def _complete(self, conn: Connection) -> int:
+        environ = conn.environ
+        assert environ is not None
+        if conn.decoder is not None:
+            # Decoded, the body has a length and no transfer coding (RFC 9112, section 7.1.3).
+            conn.decoder = None
+            environ["CONTENT_LENGTH"] = str(conn.body_size)
+        if conn.spool is not None:
+            conn.spool.seek(0)
+            environ["wsgi.input"] = conn.spool
+        else:
+            body = conn.body
+            assert body is not None
+            environ["wsgi.input"] = io.BytesIO(body[0] if len(body) == 1 else b"".join(body))
+        conn.body = None
+        conn.state = REPLY
+        return READY
+
+
+def start_over(conn: Connection) -> None:
+    """Forget an answered request; the connection is ready for its next one."""
+    if conn.spool is not None:
+        conn.spool.close()
+        conn.spool = None
+    conn.state = HEAD
+    conn.head = None
+    conn.environ = None
+    conn.served += 1
+
+
+def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
+    """Put the server's own keys over a packet's, and PEP 3333's required ones where it has none."""
+    port = environ.get("SERVER_PORT")
+    name = environ.get("SERVER_NAME")
+    environ.update(fixed)
+    if port is not None:
+        environ["SERVER_PORT"] = port
+    if name is not None:
+        environ["SERVER_NAME"] = name
+    environ.setdefault("REQUEST_METHOD", "GET")
+    environ.setdefault("SCRIPT_NAME", "")
+    environ.setdefault("PATH_INFO", "")
+    environ.setdefault("QUERY_STRING", "")
+    environ.setdefault("SERVER_PROTOCOL", "HTTP/1.1")
+    environ["wsgi.url_scheme"] = url_scheme(environ)

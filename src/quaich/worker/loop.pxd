@@ -1,0 +1,77 @@
+cimport cython
+from quaich.sys.clock cimport micros
+from quaich.sys.io cimport Poller, receive, send
+from quaich.worker.answer cimport Answerer
+from quaich.worker.connection cimport Connection, Door
+from quaich.worker.intake cimport Intake
+
+
+cdef class Lane:
+    cdef readonly int index
+    cdef readonly object backlog
+    cdef public int suspended
+    cdef public Poller poller
+
+
+cdef class Engine:
+    cdef readonly dict doors
+    cdef readonly Intake intake
+    cdef readonly Answerer answerer
+    cdef readonly object log
+    cdef readonly int threads
+    cdef readonly double http_timeout
+    cdef readonly double gateway_timeout
+    cdef readonly double idle_timeout
+    cdef readonly dict table
+    cdef readonly Poller poller
+    cdef readonly int signals
+    cdef object on_signal
+    cdef readonly list lanes
+    cdef readonly bint halted
+    cdef readonly int lifeline
+    cdef readonly double now
+    cdef double next_sweep
+    cdef double resume_at
+    cdef readonly bint accepting
+    cdef readonly bint leaving
+    cdef double leave_began
+    cdef double starved_logged
+    cdef readonly long long dropped
+    cdef object clean
+    cdef object lock
+    cdef int wake
+
+    @cython.locals(table=dict, ready=list, now=double, fd=int, conn=Connection)
+    cpdef run(self, Lane lane)
+    @cython.locals(ready=list, timeout=int)
+    cdef list _wait(self, Lane lane)
+    cdef _other(self, int fd)
+    @cython.locals(conn=Connection)
+    cdef _turn(self, Lane lane)
+    @cython.locals(conn=Connection)
+    cdef _accept(self, Door door, Lane lane)
+    cdef _starved(self, object error)
+    cdef _event(self, Connection conn, Lane lane)
+    cdef int _feed(self, Connection conn, bytes data) except? -2
+    cdef int _next(self, Connection conn) except? -2
+    cdef _body_deadline(self, Connection conn)
+    @cython.locals(turns=int, outcome=int)
+    cdef _go(self, Connection conn, Lane lane, int step)
+    @cython.locals(waited=Py_ssize_t)
+    cdef _continue_reply(self, Connection conn, Lane lane)
+    cdef _outcome_or_next(self, Connection conn, Lane lane, int outcome)
+    cdef _outcome(self, Connection conn, Lane lane, int outcome)
+    cdef double _stall(self, Connection conn) except? -1.0
+    cdef _suspend(self, Connection conn, Lane lane)
+    cdef _unsuspend(self, Connection conn)
+    @cython.locals(fd=int, watched=bint)
+    cdef _park(self, Connection conn, bint writing)
+    cdef int _refuse(self, Connection conn, object error) except? -2
+    cdef _linger(self, Connection conn)
+    cdef _close(self, Connection conn)
+    cdef _drop(self, Connection conn)
+    cdef _reset(self, Connection conn)
+    @cython.locals(conn=Connection, due=double)
+    cdef _sweep(self, double now)
+    cdef _expire(self, Connection conn)
+    cdef bint _left(self) except -1

@@ -1,0 +1,531 @@
+"""The worker's loop: one epoll, any number of threads (leader and followers).
+
+Every thread waits on the same epoll instance.  Whichever is idle takes the next event, reads what
+is there, and calls the application in the same thread once a request is whole.  So a slow client
+is an entry in a table, no connection stands behind a busy thread while another idles, and a worker
+whose threads are all busy does not accept: the kernel gives the connection to another worker.
+
+A connection is parked in ``table`` or owned by the one thread that popped it; ``dict.pop`` is the
+only lock.  An event for a descriptor that is not there is stale and ignored; one that has come to
+mean a newer connection finds nothing to read, which costs one call.
+"""
+
+import errno
+import os
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+
+from quaich.errors import ProtocolError
+from quaich.log.server import Log
+from quaich.sys.clock import micros
+from quaich.sys.io import Poller, receive, send
+from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
+from quaich.wire.reply import refusal
+from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
+from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
+from quaich.worker.intake import CONTINUE, READY, Intake
+
+READ = 16384
+"""Octets asked of the kernel at a time for a head."""
+
+READ_BODY = 262144
+"""And for a body, of which more is sure to come."""
+
+PIPELINED = 16
+"""Requests of one connection answered in a row before others get their turn."""
+
+LINGER_SECONDS = 3.0
+"""How long a refused client may go on sending before its connection is closed on it."""
+
+BODY_RATE = 500
+"""Octets a second that a body must bring on average, after the timeout it has anyway; Apache's
+RequestReadTimeout asks the same."""
+
+PAUSE = 0.5
+"""Seconds without accepting after descriptors ran out; nginx waits as long."""
+
+IDLE_LEAVE = 1.0
+"""When a worker leaves: seconds in which an idle keep-alive connection may still ask, to be told
+to close, before it is closed."""
+
+
+class Lane:
+    """What belongs to one thread: its turn list, and the connections whose iterators only it may
+    resume, which wait in an epoll of their own that holds the shared one."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.backlog: deque[Connection] = deque()
+        self.suspended = 0
+        self.poller: Poller | None = None
+
+
+class Engine:
+    """The loop of one worker.
+
+    Timeouts are in seconds: ``http_timeout`` for a whole head, for a body's first octets, and
+    without progress in a reply; ``gateway_timeout`` the same where a gateway protocol is spoken;
+    ``idle_timeout`` between two requests, 0 for one request a connection.  ``signals`` is a
+    descriptor that can be read when a signal has come; ``on_signal`` acts on it.
+    """
+
+    def __init__(
+        self,
+        *,
+        doors: list[Door],
+        intake: Intake,
+        answerer: Answerer,
+        log: Log,
+        threads: int,
+        http_timeout: float,
+        gateway_timeout: float,
+        idle_timeout: float,
+        signals: int,
+        on_signal: Callable[[], None],
+    ) -> None:
+        self.doors = {door.fd: door for door in doors}
+        self.intake = intake
+        self.answerer = answerer
+        self.log = log
+        self.threads = threads
+        self.http_timeout = http_timeout
+        self.gateway_timeout = gateway_timeout
+        self.idle_timeout = idle_timeout
+        self.table: dict[int, Connection] = {}
+        self.poller = Poller(threads > 1)
+        self.signals = signals
+        self.on_signal = on_signal
+        self.lanes = [Lane(index) for index in range(threads)]
+        self.halted = False
+        self.lifeline = -1
+        self.now = time.monotonic()
+        self.next_sweep = self.now + 1.0
+        self.resume_at = 0.0
+        self.accepting = False
+        self.leaving = False
+        self.leave_began = 0.0
+        self.starved_logged = -1e9
+        self.dropped = 0
+        self.clean: Context = copy_context()
+        self.lock = threading.Lock()
+        self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
+        self.poller.add_signal(self.wake)
+        if signals >= 0:
+            self.poller.add_signal(signals)
+
+    def start_accepting(self) -> None:
+        """Let connections in."""
+        with self.lock:
+            if not self.accepting and not self.leaving:
+                for fd in self.doors:
+                    self.poller.add_listener(fd)
+                self.accepting = True
+
+    def stop_accepting(self) -> None:
+        """Leave connections to other workers, or in the kernel's queue."""
+        with self.lock:
+            if self.accepting:
+                for fd in self.doors:
+                    self.poller.remove(fd)
+                self.accepting = False
+
+    def leave(self) -> None:
+        """Stop accepting, answer what is here, then let every thread return from ``run``."""
+        if self.leaving:
+            return
+        self.stop_accepting()
+        self.leave_began = time.monotonic()
+        self.leaving = True
+        self.answerer.leaving = True
+        os.eventfd_write(self.wake, self.threads)
+
+    def watch_lifeline(self, fd: int) -> None:
+        """Leave when ``fd`` ends: the master is gone."""
+        self.lifeline = fd
+        self.poller.add_signal(fd)
+
+    def halt(self) -> None:
+        """Let every thread return from ``run`` after what it does now; what is parked is lost."""
+        self.stop_accepting()
+        self.halted = True
+        os.eventfd_write(self.wake, self.threads)
+
+    def run(self, lane: Lane) -> None:
+        """One thread's loop; returns when the worker has left."""
+        table = self.table
+        while True:
+            if self.halted or (self.leaving and not lane.backlog and self._left()):
+                return
+            ready = self._wait(lane)
+            now = micros() / 1000000
+            self.now = now
+            for fd in ready:
+                conn = table.pop(fd, None)
+                if conn is not None:
+                    self._event(conn, lane)
+                else:
+                    door = self.doors.get(fd)
+                    if door is not None:
+                        self._accept(door, lane)
+                    else:
+                        self._other(fd)
+            if lane.backlog:
+                self._turn(lane)
+            if now >= self.next_sweep:
+                self.next_sweep = now + 1.0
+                self._sweep(now)
+
+    def _wait(self, lane: Lane) -> list[int]:
+        if lane.backlog:
+            timeout = 0
+        elif self.leaving:
+            timeout = 50
+        elif self.table or self.resume_at:
+            timeout = 1000
+        else:
+            timeout = -1
+        if lane.suspended == 0 or lane.poller is None:
+            return self.poller.wait(timeout)
+        ready = lane.poller.wait(timeout)
+        if self.poller.fd in ready:
+            ready.remove(self.poller.fd)
+            ready += self.poller.wait(0)
+        return ready
+
+    def _other(self, fd: int) -> None:
+        if fd == self.signals:
+            self.on_signal()
+        elif fd == self.wake:
+            try:
+                os.eventfd_read(self.wake)
+            except BlockingIOError:
+                pass
+        elif fd == self.lifeline:
+            self.poller.remove(fd)
+            self.lifeline = -1
+            self.log.warning("the master is gone; this worker finishes what it holds and leaves")
+            self.leave()
+
+    def _turn(self, lane: Lane) -> None:
+        """Connections that have more whole requests here, each for another few."""
+        for _ in range(len(lane.backlog)):
+            conn = lane.backlog.popleft()
+            self._go(conn, lane, self._next(conn))
+
+    def _accept(self, door: Door, lane: Lane) -> None:
+        try:
+            accepted = door.acceptor.accept()
+        except OSError as error:
+            self._starved(error)
+            return
+        if accepted is None:
+            return
+        fd, address, port = accepted
+        conn = Connection(fd, door, address, port, self.answerer)
+        conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
+        # Tried at once: with deferred accept the request is already here.
+        self._event(conn, lane)
+
+    def _starved(self, error: OSError) -> None:
+        """Out of descriptors or memory: wait a moment, and let idle clients make room."""
+        if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            if error.errno != errno.EPERM:
+                self.log.error(f"accept failed: {error.strerror}")
+            return
+        self.stop_accepting()
+        self.resume_at = self.now + PAUSE
+        if self.now - self.starved_logged > 10:
+            self.starved_logged = self.now
+            self.log.error(
+                f"accept failed: {error.strerror}; accepting pauses for {PAUSE} s at a time and "
+                "idle connections are closed (raise the limit of open files)"
+            )
+        idle = [conn for conn in list(self.table.values()) if conn.state == HEAD and conn.served]
+        idle.sort(key=_deadline)
+        for conn in idle[: max(1, len(idle) // 8)]:
+            if self.table.pop(conn.fd, None) is conn:
+                self._close(conn)
+
+    def _event(self, conn: Connection, lane: Lane) -> None:
+        """The kernel has news of a connection that this thread now owns."""
+        if conn.state == REPLY:
+            self._continue_reply(conn, lane)
+            return
+        try:
+            data = receive(conn.fd, READ if conn.state == HEAD else READ_BODY)
+        except OSError:
+            self._drop(conn)
+            return
+        if data is None:
+            self._park(conn, False)
+        elif not data or conn.state == LINGER:
+            if data:
+                self._park(conn, False)
+            else:
+                self._drop(conn)
+        else:
+            if conn.state == HEAD and not conn.buffer and conn.served:
+                conn.deadline = self.now + self.http_timeout
+            self._go(conn, lane, self._feed(conn, data))
+
+    def _feed(self, conn: Connection, data: bytes) -> int:
+        try:
+            step = self.intake.feed(conn, data)
+        except ProtocolError as error:
+            return self._refuse(conn, error)
+        if conn.state == BODY:
+            self._body_deadline(conn)
+        return step
+
+    def _next(self, conn: Connection) -> int:
+        try:
+            step = self.intake.next(conn)
+        except ProtocolError as error:
+            return self._refuse(conn, error)
+        if conn.state == BODY:
+            self._body_deadline(conn)
+        return step
+
+    def _body_deadline(self, conn: Connection) -> None:
+        timeout = self.http_timeout if conn.http else self.gateway_timeout
+        if conn.body_began == 0.0:
+            conn.body_began = self.now
+        conn.deadline = conn.body_began + timeout + conn.body_size / BODY_RATE
+
+    def _go(self, conn: Connection, lane: Lane, step: int) -> None:
+        """Answer as many requests as are here, within a turn."""
+        turns = 0
+        while step == READY:
+            conn.body_began = 0.0
+            context = self.clean.copy() if lane.suspended else None
+            outcome = self.answerer.answer(conn, lane.index, context)
+            if outcome != NEXT:
+                self._outcome(conn, lane, outcome)
+                return
+            if not conn.buffer:
+                conn.deadline = self.now + self.idle_timeout
+                self._park(conn, False)
+                return
+            turns += 1
+            if turns >= PIPELINED:
+                lane.backlog.append(conn)
+                return
+            conn.deadline = self.now + self.http_timeout
+            step = self._next(conn)
+        if step == CONTINUE:
+            try:
+                send(conn.fd, CONTINUE_REPLY, 0)
+            except OSError:
+                self._drop(conn)
+                return
+        if step >= 0:
+            self._park(conn, False)
+
+    def _continue_reply(self, conn: Connection, lane: Lane) -> None:
+        """There is room for what waits to be sent."""
+        waited = conn.out_size
+        if not self.answerer.flush(conn):
+            if conn.out_size < waited or conn.how:
+                conn.deadline = self.now + self._stall(conn)
+            self._park(conn, True)
+            return
+        if not conn.suspended:
+            self._outcome_or_next(conn, lane, self.answerer.complete(conn))
+        elif conn.gone:
+            self._drop(conn)
+        else:
+            self._unsuspend(conn)
+            self._outcome_or_next(conn, lane, self.answerer.resume(conn))
+
+    def _outcome_or_next(self, conn: Connection, lane: Lane, outcome: int) -> None:
+        if outcome != NEXT:
+            self._outcome(conn, lane, outcome)
+            return
+        conn.deadline = self.now + self.idle_timeout
+        if conn.buffer:
+            self._go(conn, lane, self._next(conn))
+        else:
+            self._park(conn, False)
+
+    def _outcome(self, conn: Connection, lane: Lane, outcome: int) -> None:
+        if outcome == FLUSH:
+            conn.deadline = self.now + self._stall(conn)
+            self._park(conn, True)
+        elif outcome == SUSPEND:
+            conn.deadline = self.now + self._stall(conn)
+            self._suspend(conn, lane)
+        elif outcome == ABORT:
+            self._reset(conn)
+        elif conn.buffer:
+            self._linger(conn)
+        else:
+            self._close(conn)
+
+    def _stall(self, conn: Connection) -> float:
+        return self.http_timeout if conn.http else self.gateway_timeout
+
+    def _suspend(self, conn: Connection, lane: Lane) -> None:
+        """Park a connection whose iterator only this thread may resume."""
+        lane.suspended += 1
+        conn.suspended = True
+        if self.threads == 1:
+            self._park(conn, True)
+            return
+        if conn.watched:
+            self.poller.remove(conn.fd)
+            conn.watched = False
+        if lane.poller is None:
+            lane.poller = Poller(False)
+            lane.poller.add_signal(self.poller.fd)
+        self.table[conn.fd] = conn
+        lane.poller.add(conn.fd, True)
+
+    def _unsuspend(self, conn: Connection) -> None:
+        lane = self.lanes[conn.home]
+        conn.suspended = False
+        lane.suspended -= 1
+        if lane.poller is not None:
+            lane.poller.remove(conn.fd)
+
+    def _park(self, conn: Connection, writing: bool) -> None:
+        """Give the connection up until the kernel has news of it."""
+        # Into the table first: with several threads the event may come before the next line.
+        fd = conn.fd
+        watched = conn.watched
+        if watched and conn.writing == writing and self.threads == 1:
+            self.table[fd] = conn
+            return
+        conn.watched = True
+        conn.writing = writing
+        self.table[fd] = conn
+        try:
+            if watched:
+                self.poller.modify(fd, writing)
+            else:
+                self.poller.add(fd, writing)
+        except OSError as error:
+            if self.table.pop(fd, None) is conn:
+                conn.watched = False
+                self.log.error(f"a connection cannot be watched: {error.strerror}")
+                self._drop(conn)
+
+    def _refuse(self, conn: Connection, error: ProtocolError) -> int:
+        """Say what is wrong, then close; never read on after a framing error."""
+        if not conn.http or (error.status >= 500 and error.status != 501 and error.status != 505):
+            self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
+        self.dropped += 1
+        is_head = conn.head is not None and conn.head.is_head
+        try:
+            send(conn.fd, refusal(error.status, error.reason, is_head), 0)
+        except OSError:
+            self._drop(conn)
+            return -1
+        self._linger(conn)
+        return -1
+
+    def _linger(self, conn: Connection) -> None:
+        conn.buffer = b""
+        conn.state = LINGER
+        conn.deadline = self.now + LINGER_SECONDS
+        if conn.spool is not None:
+            conn.spool.close()
+            conn.spool = None
+        _half_close(conn.fd)
+        self._park(conn, False)
+
+    def _close(self, conn: Connection) -> None:
+        try:
+            if conn.watched:
+                # A child that the application forked may hold a copy of the descriptor; then
+                # closing alone would leave it in the epoll, reporting for ever.
+                self.poller.remove(conn.fd)
+            os.close(conn.fd)
+        except OSError as error:
+            self.log.error(f"close failed: {error.strerror}")
+
+    def _drop(self, conn: Connection) -> None:
+        """The client is gone, or out of time: end everything that was begun for it."""
+        if conn.suspended:
+            self._unsuspend(conn)
+        if conn.exchange is not None:
+            self.answerer.abandon(conn)
+        if conn.spool is not None:
+            conn.spool.close()
+            conn.spool = None
+        self._close(conn)
+
+    def _reset(self, conn: Connection) -> None:
+        """Close so that the peer sees an error, even where the end of the reply is the close."""
+        _abort_on_close(conn.fd)
+        self._drop(conn)
+
+    def _sweep(self, now: float) -> None:
+        """Once a second: act on deadlines that have passed, and on a pause that is over."""
+        if self.resume_at and now >= self.resume_at:
+            self.resume_at = 0.0
+            self.start_accepting()
+        for conn in list(self.table.values()):
+            due = conn.deadline
+            if self.leaving and conn.state == HEAD and not conn.buffer:
+                due = min(due, self.leave_began + IDLE_LEAVE)
+            if due < now and self.table.pop(conn.fd, None) is conn:
+                self._expire(conn)
+
+    def _expire(self, conn: Connection) -> None:
+        state = conn.state
+        if state == BODY or (state == HEAD and conn.buffer and conn.http):
+            what = "body" if state == BODY else "head"
+            self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
+        elif state == REPLY:
+            self.log.warning(
+                f"client too slow: {conn.address or '-'} took nothing for {self._stall(conn):g} s"
+            )
+            self._reset(conn)
+        else:
+            self._close(conn)
+
+    def _left(self) -> bool:
+        """Whether nothing is parked any more; idle connections get a last short chance."""
+        if not self.table:
+            return True
+        now = time.monotonic()
+        if now >= self.next_sweep or now - self.leave_began > IDLE_LEAVE:
+            self.now = now
+            self._sweep(now)
+        return not self.table
+
+    def close(self) -> None:
+        """Close what the loop holds; the listeners themselves belong to the master."""
+        for conn in list(self.table.values()):
+            if self.table.pop(conn.fd, None) is conn:
+                self._drop(conn)
+        self.poller.close()
+        os.close(self.wake)
+
+
+def _deadline(conn: Connection) -> float:
+    return conn.deadline
+
+
+def _half_close(fd: int) -> None:
+    whole = socket.socket(fileno=fd)
+    try:
+        whole.shutdown(socket.SHUT_WR)
+    except OSError:
+        # Already closed by the peer, who then needs no notice.
+        pass
+    finally:
+        whole.detach()
+
+
+def _abort_on_close(fd: int) -> None:
+    whole = socket.socket(fileno=fd)
+    try:
+        whole.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    finally:
+        whole.detach()

@@ -1,0 +1,176 @@
+"""One call of an application: ``start_response``, ``write`` and the framing of what they send.
+
+An ``Exchange`` turns an application's status, headers and body into octets; it knows no socket.
+It holds the application to its word: a body longer than the promised Content-Length is cut, a
+shorter one closes the connection, and both leave a ``complaint`` for the log.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol
+
+from quaich.errors import ApplicationError
+from quaich.wire.reply import (
+    CHUNKED,
+    LAST_CHUNK,
+    NO_BODY,
+    SIZED,
+    UNTIL_CLOSE,
+    ReplyHead,
+    check_head,
+    chunk,
+    has_no_body,
+)
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+
+class Sink(Protocol):
+    """What ``write`` sends to: returns when the octets are sent or safely queued."""
+
+    def write_through(self, data: bytes) -> None:
+        """Send ``data``, waiting if too much is queued already; raises OSError."""
+
+
+class Stamp:
+    """The Server and Date fields of the current second, ready to be put into a reply."""
+
+    def __init__(self) -> None:
+        self.server = b"\r\nServer: quaich"
+        self.date = b""
+
+
+class Exchange:
+    """A reply in the making.
+
+    ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
+    where the front frames the reply; ``close`` whether the connection ends after this reply.
+    """
+
+    def __init__(
+        self, sink: Sink, http: bool, minor: int, keep_alive: bool, is_head: bool, stamp: Stamp
+    ) -> None:
+        self.sink = sink
+        self.http = http
+        self.minor = minor
+        self.close = not keep_alive
+        self.is_head = is_head
+        self.stamp = stamp
+        self.head: ReplyHead | None = None
+        self.begun = False
+        self.framing = NO_BODY
+        self.left = -1
+        self.head_size = 0
+        self.sent = 0
+        self.complaint = ""
+
+    def start_response(
+        self,
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: ExcInfo | None = None,
+    ) -> Callable[[bytes], None]:
+        """PEP 3333's start_response; raises ApplicationError on a mistake in its arguments."""
+        if exc_info is not None:
+            try:
+                if self.begun:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self.head is not None:
+            raise ApplicationError("start_response was called a second time without exc_info")
+        self.head = check_head(status, headers)
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """PEP 3333's write: send ``data`` now."""
+        if not isinstance(data, bytes):
+            raise ApplicationError(f"write: expected bytes, got {type(data).__name__}")
+        if data:
+            self.sink.write_through(self.part(data))
+
+    def begin(self, size: int) -> bytes:
+        """The reply's head; ``size`` is the length of the whole body where it is known, or -1."""
+        head = self.head
+        if head is None:
+            raise ApplicationError("the application sent a body without calling start_response")
+        self.begun = True
+        if head.close:
+            self.close = True
+        extra = b""
+        if has_no_body(head.status, self.is_head):
+            self.framing = NO_BODY
+            if size > 0 and head.length < 0 and head.status == 200:
+                extra = b"\r\nContent-Length: %d" % size
+        elif head.length >= 0:
+            self.framing = SIZED
+            self.left = head.length
+        elif size >= 0:
+            self.framing = SIZED
+            self.left = size
+            extra = b"\r\nContent-Length: %d" % size
+        elif self.http and self.minor > 0:
+            self.framing = CHUNKED
+            extra = b"\r\nTransfer-Encoding: chunked"
+        else:
+            self.framing = UNTIL_CLOSE
+            self.close = True
+        out: bytes
+        if self.http:
+            if not head.has_server:
+                extra += self.stamp.server
+            if not head.has_date:
+                extra += self.stamp.date
+            if self.close:
+                extra += b"\r\nConnection: close"
+            elif self.minor == 0:
+                extra += b"\r\nConnection: keep-alive"
+        out = b"HTTP/1.1 " + head.lines + extra + b"\r\n\r\n"
+        self.head_size = len(out)
+        return out
+
+    def part(self, data: bytes) -> bytes:
+        """``data``, framed as the next part of the body, with the head before the first."""
+        out = b"" if self.begun else self.begin(-1)
+        return out + self.framed(data)
+
+    def framed(self, data: bytes) -> bytes:
+        """``data`` as the next part of the body, cut where the promise ends."""
+        size = len(data)
+        framing = self.framing
+        if framing == NO_BODY or size == 0:
+            return b""
+        if framing == SIZED:
+            if size > self.left:
+                self.complaint = (
+                    "the application sent more than its Content-Length; the rest was cut"
+                )
+                data = data[: self.left]
+                size = len(data)
+            self.left -= size
+        self.sent += size
+        if framing == CHUNKED:
+            return chunk(data)
+        return data
+
+    def finish(self) -> bytes:
+        """What ends the reply after its last part; sends the head if nothing did."""
+        out = b"" if self.begun else self.begin(0)
+        if self.framing == CHUNKED:
+            return out + LAST_CHUNK
+        self.check_promise()
+        return out
+
+    def check_promise(self) -> None:
+        """Close after a reply that is shorter than its Content-Length, so that it looks cut."""
+        if self.framing == SIZED and self.left > 0:
+            self.complaint = (
+                f"the application sent {self.left} octets less than its Content-Length; "
+                "the connection is closed"
+            )
+            self.close = True
+
+    @property
+    def broken(self) -> bool:
+        """Whether the connection must not look like it ended well: the promise is not kept."""
+        return self.begun and self.framing == SIZED and self.left > 0
