@@ -1,0 +1,52 @@
+"""The frozen configuration: one typed field per implemented option.
+
+Generated from the option table by ``python -m quaich.config.generate``; do not edit.
+"""
+
+from dataclasses import dataclass
+
+from quaich.config.base import ConfigBase, Diagnostic, ListenSpec
+
+__all__ = ["Config", "Diagnostic", "ListenSpec"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ConfigBase):
+    """Every effective value, whichever door and sources it came by."""
+
+    protocol: str = "uwsgi"
+    listen: int = 100
+    chmod_socket: int | None = None
+    chown_socket: str | None = None
+    socket_timeout: int = 60
+    http_timeout: int = 60
+    http_keepalive: int = 75
+    buffer_size: int = 65535
+    limit_post: int = 0
+    post_buffering: int = 65536
+    module: str | None = None
+    wsgi_file: str | None = None
+    callable: str | None = None
+    mount: tuple[str, ...] = ()
+    manage_script_name: bool = False
+    need_app: bool = False
+    chdir: str | None = None
+    pythonpath: tuple[str, ...] = ()
+    virtualenv: str | None = None
+    env: tuple[str, ...] = ()
+    master: bool = False
+    processes: int = 1
+    threads: int = 1
+    enable_threads: bool = False
+    die_on_term: bool = False
+    vacuum: bool = False
+    pidfile: str | None = None
+    uid: str | None = None
+    gid: str | None = None
+    umask: int | None = None
+    logto: str | None = None
+    disable_logging: bool = False
+    log_4xx: bool = False
+    log_5xx: bool = False
+    strict: bool = False
+    show_config: bool = False

@@ -1,0 +1,36 @@
+"""Options from the environment: ``UWSGI_*`` before everything else, ``QUAICH_*`` after.
+
+``UWSGI_HTTP_SOCKET`` names the option ``http-socket``.  uWSGI passes facts to its own children by
+variables of the same shape; those are no options.
+"""
+
+from collections.abc import Mapping
+
+from quaich.config.item import ENVIRONMENT, Item
+
+UWSGI = "UWSGI_"
+QUAICH = "QUAICH_"
+_NOT_OPTIONS = frozenset(
+    (
+        "UWSGI_RELOADS",
+        "UWSGI_VASSALS_DIR",
+        "UWSGI_EMPEROR_FD",
+        "UWSGI_BROODLORD_NUM",
+        "UWSGI_EMPEROR_FD_CONFIG",
+        "UWSGI_EMPEROR_PROXY",
+        "UWSGI_JAIL_PID",
+        "UWSGI_ORIGINAL_PROC_NAME",
+        # How quaich itself is built and its needs are installed, see setup.py and the Makefile.
+        "QUAICH_PURE",
+        "QUAICH_APT",
+    )
+)
+
+
+def read(environ: Mapping[str, str], prefix: str) -> list[Item]:
+    """The options that variables with a prefix set, in the order of the environment."""
+    return [
+        Item(name[len(prefix) :].lower().replace("_", "-"), value, name, ENVIRONMENT)
+        for name, value in environ.items()
+        if name.startswith(prefix) and name not in _NOT_OPTIONS
+    ]

@@ -1,0 +1,242 @@
+"""The kinds of value an option can hold: how each is read, what it expects, and its Python type.
+
+Reading follows uWSGI where a deployment may rely on it: a flag is false only for the whole words
+``false``, ``off``, ``no`` and ``0``, and a number is the digits that a value begins with.  What
+uWSGI reads by luck is kept and remarked on (``60 ; note`` is 60).  Two of its readings no
+deployment can have wanted and are refused or mended here: text that holds no number at all, which
+uWSGI takes for 0, is an error, and a unit (``5m``, ``64k``), which uWSGI drops, counts.
+
+A kind refuses by raising ``Refused``, whose text says what was expected; who called adds the
+place and the option's name.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+DEFAULT_KEEPALIVE = 75
+_FALSE_WORDS = frozenset(("false", "off", "no", "0"))
+_TRUE_WORDS = frozenset(("", "true", "on", "yes", "1"))
+_NUMBER = re.compile(r"[ \t]*([+-]?)([0-9]+)(.*)", re.DOTALL)
+_COMMENT = re.compile(r"[ \t]+[;#]")
+# A number longer than this is no count, time or size of anything; it also bounds int().
+_MAX_DIGITS = 18
+
+_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_BYTES = {"b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3}
+
+
+class Refused(ValueError):
+    """A value that a kind cannot read; the text completes "expected ..."."""
+
+
+class Reading(NamedTuple):
+    """What a value means, and a remark when the writer probably expected something else."""
+
+    value: object
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How values of one kind are read and written; ``repeats`` collects every occurrence."""
+
+    name: str
+    python: str
+    expected: str
+    read: Callable[[str | None], Reading]
+    write: Callable[[object], str] = str
+    repeats: bool = False
+
+
+def is_false(text: str | None) -> bool:
+    """Whether uWSGI reads this as a false flag; no value at all is true."""
+    return text is not None and text.lower() in _FALSE_WORDS
+
+
+def _read_flag(text: str | None) -> Reading:
+    if text is None or text.lower() in _TRUE_WORDS:
+        return Reading(True)
+    if is_false(text):
+        return Reading(False)
+    return Reading(True, f'"{text}" counts as true: only false, off, no and 0 alone are false')
+
+
+def _read_number(text: str | None, expected: str, units: dict[str, int]) -> Reading:
+    match = _NUMBER.fullmatch(text or "")
+    if match is None:
+        raise Refused(expected)
+    sign, digits, rest = match.groups()
+    if len(digits) > _MAX_DIGITS or (sign == "-" and digits.strip("0")):
+        raise Refused(expected)
+    number = int(digits)
+    rest = rest.rstrip()
+    if not rest:
+        return Reading(number)
+    comment = _COMMENT.match(rest)
+    if comment:
+        return Reading(number, f"read as {number}: a comment must stand on a line of its own")
+    factor = units.get(rest.strip().lower())
+    if factor is None:
+        return Reading(number, f'read as {number}: "{rest.strip()}" after the number is ignored')
+    if factor == 1:
+        return Reading(number)
+    return Reading(number * factor, f"read as {number * factor}; uWSGI would read {number}")
+
+
+def _bounded(reading: Reading, expected: str, minimum: int, maximum: int | None) -> Reading:
+    value = reading.value
+    assert isinstance(value, int)
+    if value < minimum or (maximum is not None and value > maximum):
+        raise Refused(expected)
+    return reading
+
+
+def _range_text(what: str, minimum: int, maximum: int | None) -> str:
+    if maximum is not None:
+        return f"{what} from {minimum} to {maximum}"
+    return f"{what} of at least {minimum}" if minimum else what
+
+
+def count(minimum: int = 0, maximum: int | None = None) -> Kind:
+    """A whole number within bounds."""
+    expected = _range_text("a number", minimum, maximum)
+
+    def read(text: str | None) -> Reading:
+        return _bounded(_read_number(text, expected, {}), expected, minimum, maximum)
+
+    return Kind("number", "int", expected, read)
+
+
+def seconds(minimum: int = 0) -> Kind:
+    """A duration: ``30``, ``30s``, ``5m``, ``2h``, ``1d``."""
+    expected = f"seconds, at least {minimum}" if minimum else "seconds"
+
+    def read(text: str | None) -> Reading:
+        return _bounded(_read_number(text, expected, _SECONDS), expected, minimum, None)
+
+    return Kind("seconds", "int", expected, read)
+
+
+def size(minimum: int = 0, clamp: int | None = None) -> Kind:
+    """A number of bytes: ``65535``, ``64k``, ``10m``; as in uWSGI, no more than ``clamp``."""
+    expected = _range_text("bytes", minimum, None)
+
+    def read(text: str | None) -> Reading:
+        reading = _bounded(_read_number(text, expected, _BYTES), expected, minimum, None)
+        value = reading.value
+        if clamp is not None and isinstance(value, int) and value > clamp:
+            return Reading(clamp, f"read as {clamp}, the most it can be")
+        return reading
+
+    return Kind("bytes", "int", expected, read)
+
+
+def _read_keepalive(text: str | None) -> Reading:
+    # uWSGI switches on keep-alive without a limit of its own for 1 (and for a bare flag), and
+    # takes larger numbers for seconds; 1 therefore means "on", never "one second".
+    if text is None or text.lower() in _TRUE_WORDS:
+        return Reading(DEFAULT_KEEPALIVE)
+    if is_false(text):
+        return Reading(0)
+    return _read_number(text, KEEPALIVE.expected, _SECONDS)
+
+
+def _octal(text: str, expected: str) -> int:
+    if re.fullmatch("[0-7]{3}", text) is None:
+        raise Refused(expected)
+    return int(text, 8)
+
+
+def _read_mode(text: str | None) -> Reading:
+    if text is None or text == "":
+        return Reading(0o666)
+    return Reading(_octal(text, MODE.expected))
+
+
+def _read_umask(text: str | None) -> Reading:
+    if text is None or re.fullmatch("0?[0-7]{1,3}", text) is None:
+        raise Refused(UMASK.expected)
+    return Reading(int(text, 8))
+
+
+def _write_octal(value: object) -> str:
+    return f"{value:03o}"
+
+
+def _write_flag(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _text_reader(expected: str) -> Callable[[str | None], Reading]:
+    def read(text: str | None) -> Reading:
+        if not text:
+            raise Refused(expected)
+        return Reading(text)
+
+    return read
+
+
+def _pair_reader(expected: str) -> Callable[[str | None], Reading]:
+    def read(text: str | None) -> Reading:
+        key, equals, _ = (text or "").partition("=")
+        if not key or not equals:
+            raise Refused(expected)
+        return Reading(text)
+
+    return read
+
+
+def _text(name: str, expected: str) -> Kind:
+    return Kind(name, "str", expected, _text_reader(expected))
+
+
+def _texts(name: str, expected: str) -> Kind:
+    return Kind(name, "tuple[str, ...]", expected, _text_reader(expected), repeats=True)
+
+
+def choice(values: tuple[str, ...], later: tuple[str, ...] = ()) -> Kind:
+    """One of a few words; those in ``later`` are known to uWSGI and not served yet."""
+    expected = " or ".join(values)
+
+    def read(text: str | None) -> Reading:
+        if text in values:
+            return Reading(text)
+        if text in later:
+            raise Refused(f"{expected} ({text} is not supported yet)")
+        raise Refused(expected)
+
+    return Kind("word", "str", expected, read)
+
+
+def pairs(expected: str) -> Kind:
+    """``key=value``, every occurrence kept."""
+    return Kind("key=value", "tuple[str, ...]", expected, _pair_reader(expected), repeats=True)
+
+
+FLAG = Kind("flag", "bool", "true or false", _read_flag, _write_flag)
+KEEPALIVE = Kind("keep-alive", "int", "seconds, or true or false", _read_keepalive)
+MODE = Kind("mode", "int", "three octal digits such as 660", _read_mode, _write_octal)
+UMASK = Kind("umask", "int", "octal digits such as 022", _read_umask, _write_octal)
+NUMBER = count()
+SECONDS = seconds()
+STRING = _text("string", "a value")
+STRINGS = _texts("string", "a value")
+PATH = _text("path", "a path")
+PATHS = _texts("path", "a path")
+ADDRESSES = _texts("address", "an address such as 127.0.0.1:8080 or /run/app.sock")
+USER = _text("user", "a user name or number")
+GROUP = _text("group", "a group name or number")
+OWNER = _text("owner", "user, user:group or :group")
+ANYTHING = Kind("text", "str", "a value", lambda text: Reading(text or ""))
+
+BY_NAME = {
+    "bool": FLAG,
+    "int": NUMBER,
+    "seconds": SECONDS,
+    "string": ANYTHING,
+    "stringlist": ANYTHING,
+    "special": ANYTHING,
+}
+"""The kinds of the rows that are known but not supported yet, by the words in their tables."""
