@@ -396,7 +396,7 @@ def _host(value: bytes) -> str:
     i = 0
     if value[0] == 91:
         i = value.find(b"]")
-        if i < 4:
+        if i < 3:
             raise ProtocolError(400, "a malformed IP literal as host")
         for octet in value[1:i]:
             if not IP_LITERAL[octet]:
@@ -451,7 +451,8 @@ def _transfer_encoding(value: str) -> None:
     if value.lower() == "chunked":
         return
     codings = [coding.strip(" \t").lower() for coding in value.split(",")]
-    if codings[-1] == "chunked" and "chunked" not in codings[:-1] and "" not in codings:
+    last = codings.pop()
+    if last == "chunked" and "chunked" not in codings and "" not in codings:
         raise ProtocolError(501, "a transfer coding other than chunked")
     raise ProtocolError(400, "a Transfer-Encoding that does not end in one chunked")
 

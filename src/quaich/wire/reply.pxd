@@ -19,4 +19,7 @@ cdef int _status_code(object status) except -1
 cdef int _learn(object name) except -1
 cdef long long _length(object value) except -1
 
+@cython.locals(text=bytes)
+cpdef bytes content_length(long long size)
+
 cpdef bint has_no_body(int status, bint is_head)

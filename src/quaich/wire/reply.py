@@ -38,6 +38,8 @@ _SPECIAL = {
 
 _MAX_KNOWN = 2048
 _names: dict[str, int] = {}
+_lengths: dict[int, bytes] = {}
+_statuses: dict[str, int] = {}
 
 _OVERFULL = 65536
 """Octets of one reply's headers; the fronts refuse far less (nginx 4 or 8 KiB by default)."""
@@ -67,7 +69,8 @@ def check_head(status: object, headers: object) -> ReplyHead:
     head = ReplyHead()
     if not isinstance(status, str):
         raise ApplicationError(f"start_response: status must be a str, got {_kind(status)}")
-    code = _status_code(status)
+    known_code = _statuses.get(status)
+    code = _status_code(status) if known_code is None else known_code
     head.status = code
     if not isinstance(headers, list):
         raise ApplicationError(f"start_response: headers must be a list, got {_kind(headers)}")
@@ -141,6 +144,8 @@ def _status_code(status: str) -> int:
         raise ApplicationError(
             f"start_response: {code} is an interim status, which only the server sends"
         )
+    if len(_statuses) < _MAX_KNOWN and len(status) <= 64:
+        _statuses[status] = number
     return number
 
 
@@ -183,6 +188,16 @@ def _kind(value: object) -> str:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def content_length(size: int) -> bytes:
+    """The field for a body of ``size`` octets, to be put behind another field."""
+    text = _lengths.get(size)
+    if text is None:
+        text = b"\r\nContent-Length: %d" % size
+        if len(_lengths) < _MAX_KNOWN:
+            _lengths[size] = text
+    return text
 
 
 def has_no_body(status: int, is_head: bool) -> bool:

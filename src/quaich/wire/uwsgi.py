@@ -46,6 +46,8 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
     head = Head()
     head.keep_alive = False
     i = start + 4
+    if i >= end:
+        raise ProtocolError(400, "a uwsgi packet without variables")
     fields = 0
     while i < end:
         if i + 2 > end:
@@ -65,8 +67,7 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
             raise ProtocolError(400, f"a uwsgi packet of more than {MAX_VARIABLES} variables")
         key = p[key_start : key_start + key_length].decode("latin-1")
         if key == "CONTENT_LENGTH":
-            if value_length:
-                head.content_length = read_length(data, value_start, i)
+            head.content_length = read_length(data, value_start, i) if value_length else -1
         elif key == "HTTP_PROXY":
             head.dropped += 1
             continue

@@ -66,10 +66,10 @@ class Intake:
             environ["REMOTE_ADDR"] = conn.address
             environ["REMOTE_PORT"] = conn.port
             head = parse_head(buffer, start, end, environ)
-            if conn.trusted:
-                scheme = url_scheme(environ)
-                if scheme != "http":
-                    environ["wsgi.url_scheme"] = scheme
+            if conn.trusted and (
+                "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
+            ):
+                environ["wsgi.url_scheme"] = url_scheme(environ)
         else:
             end = packet_size(buffer, 0)
             if end - 4 > self.head_limit:

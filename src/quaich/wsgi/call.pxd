@@ -1,5 +1,5 @@
 cimport cython
-from quaich.wire.reply cimport ReplyHead, check_head, has_no_body
+from quaich.wire.reply cimport ReplyHead, check_head, content_length, has_no_body
 
 
 cdef class Stamp:

@@ -19,6 +19,7 @@ from quaich.wire.reply import (
     ReplyHead,
     check_head,
     chunk,
+    content_length,
     has_no_body,
 )
 
@@ -101,14 +102,14 @@ class Exchange:
         if has_no_body(head.status, self.is_head):
             self.framing = NO_BODY
             if size > 0 and head.length < 0 and head.status == 200:
-                extra = b"\r\nContent-Length: %d" % size
+                extra = content_length(size)
         elif head.length >= 0:
             self.framing = SIZED
             self.left = head.length
         elif size >= 0:
             self.framing = SIZED
             self.left = size
-            extra = b"\r\nContent-Length: %d" % size
+            extra = content_length(size)
         elif self.http and self.minor > 0:
             self.framing = CHUNKED
             extra = b"\r\nTransfer-Encoding: chunked"

@@ -1,0 +1,1 @@
+"""The supervisor: a pure plan, and a thin loop that performs it."""

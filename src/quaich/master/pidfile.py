@@ -1,0 +1,89 @@
+"""The pid file: written whole or not at all, never through a link, and removed only while ours.
+
+A file that is there is replaced, as uWSGI does.  Refused: a directory where others could put a file
+of theirs in its place.
+"""
+
+import os
+import stat
+
+from quaich.errors import QuaichError
+
+
+class PidFile:
+    """The pid file at an absolute path, written for this process."""
+
+    def __init__(self, path: str, place: str = "") -> None:
+        self.path = path
+        self._prefix = f"{place}: " if place else ""
+        self._inode = (0, 0)
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        """The device and inode of the file that was written."""
+        return self._inode
+
+    def write(self) -> int | None:
+        """Write it; the pid of another running process that the old file named, if any."""
+        directory = os.path.dirname(self.path)
+        try:
+            mode = os.stat(directory).st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                raise QuaichError(
+                    f"{self._prefix}pidfile = {self.path}: every user can write to {directory}; "
+                    "choose a directory that is yours, such as /run/quaich"
+                )
+            before = read(self.path)
+            temporary = f"{self.path}.{os.getpid()}"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(temporary, flags, 0o644)
+            try:
+                os.write(fd, b"%d\n" % os.getpid())
+                info = os.fstat(fd)
+                os.rename(temporary, self.path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise QuaichError(
+                f"{self._prefix}pidfile = {self.path}: {(error.strerror or str(error)).lower()}"
+            ) from None
+        self._inode = (info.st_dev, info.st_ino)
+        return before if before is not None and _runs(before) else None
+
+    def remove(self) -> None:
+        """Remove it, if it is still there and still ours."""
+        if read(self.path) == os.getpid():
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass  # the directory is no longer ours to write
+
+
+def read(path: str) -> int | None:
+    """The pid in a regular file, None when there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        text = os.read(fd, 32).strip() if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return int(text) if text.isdigit() else None
+
+
+def _runs(pid: int) -> bool:
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True

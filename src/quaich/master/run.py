@@ -1,0 +1,190 @@
+"""Starting the server: files and sockets first, then the supervisor, or one worker without it.
+
+Whatever was made is removed when the start fails; when the server ends, the pid file is, and with
+``vacuum`` (always in the modern door) the UNIX sockets are.
+"""
+
+import os
+import platform
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+from quaich import __version__
+from quaich.config.base import WARNING
+from quaich.config.effective import Config
+from quaich.errors import QuaichError
+from quaich.log.server import Log, redirect
+from quaich.master.loop import Estate, Master
+from quaich.master.pidfile import PidFile
+from quaich.net.inherit import take_systemd
+from quaich.net.listen import (
+    BoundListener,
+    UnixRights,
+    backlog,
+    open_listeners,
+    read_somaxconn,
+    remove_file,
+)
+from quaich.stats.scoreboard import Scoreboard
+from quaich.sys import privileges, process
+from quaich.worker import startup
+from quaich.worker.process import run_worker
+
+# uWSGI's exit status of a server without a master that is told to stop.
+_STOPPED_ALONE = 30
+
+
+class _Interrupted(BaseException):
+    """A signal asked to stop before there was anything to stop."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise _Interrupted
+
+
+def start(config: Config, reload: Callable[[], Config]) -> int:
+    """Serve until told to stop; the exit status.  ``reload`` reads the configuration again."""
+    process.open_standard_descriptors()
+    process.reset_signals()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, _interrupt)
+    supervised = config.master or config.processes > 1
+    server = _Server(config)
+    try:
+        server.open()
+        if supervised:
+            process.adopt_orphans()
+            estate = Estate(tuple(server.listeners), server.leftovers())
+            status = Master(config, reload, estate, server.log).run()
+            server.close(failed=status != 0)
+        else:
+            status = _serve_alone(config, server)
+            server.close(failed=False)
+        return status
+    except _Interrupted:
+        server.close(failed=True)
+        return 0 if supervised else _STOPPED_ALONE
+    except BaseException:
+        server.close(failed=True)
+        raise
+
+
+class _Server:
+    """The files and sockets of a server."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.log = Log()
+        self.listeners: list[BoundListener] = []
+        self._pidfile: PidFile | None = None
+
+    def open(self) -> None:
+        """Open the log, write the pid file, bind the sockets: in uWSGI's order."""
+        config = self.config
+        if config.umask is not None:
+            os.umask(config.umask)
+        if config.logto is not None:
+            try:
+                redirect(config.logto)
+            except OSError as error:
+                place = config.place_of("logto")
+                raise QuaichError(
+                    f"{place}{': ' if place else ''}logto = {config.logto}: "
+                    f"{(error.strerror or str(error)).lower()}"
+                ) from None
+        self.log.info(
+            f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} "
+            f"door={config.door}"
+        )
+        for note in config.notes:
+            (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
+        privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
+        if os.geteuid() == 0 and config.uid is None:
+            self.log.warning("the application runs as root; set uid and gid to run it as a user")
+        if config.pidfile is not None:
+            self._write_pidfile(config.pidfile)
+        self._bind()
+
+    def _write_pidfile(self, path: str) -> None:
+        pidfile = PidFile(os.path.abspath(path), self.config.place_of("pidfile"))
+        other = pidfile.write()
+        self._pidfile = pidfile
+        if other is not None:
+            self.log.warning(f"pidfile = {path}: it named pid {other}, which still runs")
+
+    def _bind(self) -> None:
+        config = self.config
+        queue = backlog(config.listen, config.place_of("listen") or None, read_somaxconn())
+        rights = UnixRights(
+            config.chmod_socket, config.chown_socket, config.place_of("chown_socket")
+        )
+        # A relative path of a socket starts at chdir, as under uWSGI; the master itself stays where
+        # it is, because a reload reads its configuration from there.
+        before = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if config.chdir is not None:
+                try:
+                    os.chdir(config.chdir)
+                except OSError as error:
+                    place = config.place_of("chdir")
+                    raise QuaichError(
+                        f"{place}{': ' if place else ''}chdir = {config.chdir}: "
+                        f"{(error.strerror or str(error)).lower()}"
+                    ) from None
+            open_listeners(
+                config.listeners,
+                queue=queue,
+                rights=rights,
+                inherited=take_systemd(os.environ, os.getpid()),
+                on_open=self._opened,
+            )
+        finally:
+            os.fchdir(before)
+            os.close(before)
+
+    def _opened(self, listener: BoundListener) -> None:
+        self.listeners.append(listener)
+        self.log.info(f"listening {listener.name} protocol={listener.protocol}")
+
+    @property
+    def _vacuums(self) -> bool:
+        return self.config.vacuum or self.config.door == "modern"
+
+    def leftovers(self) -> tuple[tuple[str, int, int], ...]:
+        """The files to remove if the master cannot do it any more."""
+        files = []
+        if self._pidfile is not None:
+            files.append((self._pidfile.path, *self._pidfile.inode))
+        if self._vacuums:
+            for each in self.listeners:
+                if each.path is not None and each.inode is not None:
+                    files.append((each.path, *each.inode))
+        return tuple(files)
+
+    def close(self, failed: bool) -> None:
+        """Close everything, and remove what should not be left behind."""
+        if self._pidfile is not None:
+            self._pidfile.remove()
+        for listener in self.listeners:
+            os.close(listener.fd)
+            if listener.path is not None and listener.inode and (failed or self._vacuums):
+                remove_file(listener.path, listener.inode)
+
+
+def _serve_alone(config: Config, server: _Server) -> int:
+    """The one worker of a server without a master, in this process."""
+    startup.drop_privileges(config, server.log)
+    need_app = config.need_app or config.door == "modern"
+    apps = startup.load(config, need_app, server.log)
+    return run_worker(
+        config=config,
+        apps=apps,
+        listeners=server.listeners,
+        slot=1,
+        generation=1,
+        scoreboard=Scoreboard.create(1, config.threads),
+        lifeline=None,
+        on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
+        log=server.log,
+    )

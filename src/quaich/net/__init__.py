@@ -1,0 +1,1 @@
+"""Addresses, and listening sockets from them or from a parent."""

@@ -1,0 +1,75 @@
+"""Listening sockets that a parent opened: ``fd://N``, and systemd's socket activation.
+
+systemd names the process they are meant for (LISTEN_PID) and how many there are, from descriptor 3
+(LISTEN_FDS).  A descriptor that is not a listening stream socket is refused.
+"""
+
+import os
+import socket
+from collections.abc import MutableMapping
+
+from quaich.errors import BindError
+from quaich.net.address import Address, Kind, tcp_name
+
+FIRST = 3
+
+
+def take_systemd(environ: MutableMapping[str, str], pid: int) -> list[int]:
+    """The descriptors that systemd passed to this process.
+
+    The variables are removed, so that no child takes them for its own.
+    """
+    meant_for = environ.pop("LISTEN_PID", "")
+    count = environ.pop("LISTEN_FDS", "")
+    environ.pop("LISTEN_FDNAMES", None)
+    if meant_for != str(pid) or not count.isdecimal():
+        return []
+    fds = range(FIRST, FIRST + int(count))
+    for fd in fds:
+        try:
+            os.set_inheritable(fd, False)
+        except OSError:
+            raise BindError(f"LISTEN_FDS = {count}: descriptor {fd} is not open") from None
+    return list(fds)
+
+
+def adopt(fd: int, named: str) -> socket.socket:
+    """The listening socket behind a descriptor; ``named`` is how the error calls it."""
+    try:
+        # A duplicate outside 0-2 leaves the standard descriptors free to be what they are.
+        sock = socket.socket(fileno=os.dup(fd))
+    except OSError as error:
+        raise BindError(f"{named}: descriptor {fd} is not a socket ({error.strerror})") from None
+    try:
+        if sock.type != socket.SOCK_STREAM:
+            raise BindError(f"{named}: descriptor {fd} is not a stream socket")
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise BindError(f"{named}: descriptor {fd} is a socket that does not listen")
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def name_of(sock: socket.socket) -> str:
+    """The address a socket is bound to, as ``net.address`` writes it."""
+    bound = sock.getsockname()
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        return tcp_name(bound[0], bound[1])
+    if isinstance(bound, bytes):
+        return "@" + bound.strip(b"\0").decode("utf-8", "backslashreplace")
+    return str(bound)
+
+
+def is_bound_to(sock: socket.socket, address: Address, directory: str) -> bool:
+    """Whether a socket has the address that was configured (in ``directory``)."""
+    if address.kind is Kind.INHERITED:
+        return False
+    if address.kind is Kind.TCP:
+        return name_of(sock) == address.name
+    if sock.family != socket.AF_UNIX:
+        return False
+    if address.kind is Kind.ABSTRACT:
+        return name_of(sock) == address.name
+    return os.path.join(directory, str(sock.getsockname())) == os.path.join(directory, address.path)
