@@ -1,0 +1,1 @@
+"""Requests with their expected outcome, and the reader of the files that hold them."""

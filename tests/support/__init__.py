@@ -1,0 +1,1 @@
+"""Helpers of the test-suite: real servers, raw clients and nginx, each with a deadline."""

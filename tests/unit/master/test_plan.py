@@ -1,0 +1,384 @@
+"""The plan, as data: a story of events, and the actions each one leads to."""
+
+import pytest
+
+from quaich.master.generation import Post, Stage
+from quaich.master.plan import Phase, Plan
+from quaich.master.vocabulary import (
+    Action,
+    Died,
+    Event,
+    Forget,
+    Fork,
+    Forked,
+    ForkFailed,
+    Kill,
+    Leave,
+    Loaded,
+    LoadFailed,
+    Policy,
+    Ready,
+    Say,
+    Signal,
+    StartFailed,
+    StartZygote,
+    Tick,
+    ZygoteStarted,
+    meanings,
+)
+
+COMPATIBLE = Policy(2, meanings("compatible", False))
+DIE_ON_TERM = Policy(2, meanings("compatible", True))
+MODERN = Policy(2, meanings("modern", False))
+
+
+class Story:
+    """Feeds a plan; the pids are generation * 100 + slot, and slot 0 is the zygote."""
+
+    def __init__(self, policy: Policy = COMPATIBLE) -> None:
+        self.plan = Plan(policy)
+        self.policy = policy
+        self.now = 0.0
+        self.said: list[Say] = []
+
+    def after(self, event: Event, later: float = 0.0) -> list[Action]:
+        """The actions after an event, what is only said kept apart."""
+        self.now += later
+        actions = self.plan.handle(event, self.now)
+        self.said += [each for each in actions if isinstance(each, Say)]
+        return [each for each in actions if not isinstance(each, Say)]
+
+    def heard(self, text: str) -> bool:
+        return any(text in each.text for each in self.said)
+
+    def load(self, generation: int = 1) -> list[Action]:
+        self.after(ZygoteStarted(generation, generation * 100, self.policy))
+        return self.after(Loaded(generation, generation * 100))
+
+    def raise_worker(self, generation: int, slot: int, later: float = 0.0) -> list[Action]:
+        pid = generation * 100 + slot
+        return self.after(Forked(generation, slot, pid)) + self.after(
+            Ready(generation, slot, pid), later
+        )
+
+    def serve(self) -> "Story":
+        self.plan.start()
+        self.load()
+        self.raise_worker(1, 1)
+        self.raise_worker(1, 2)
+        assert self.plan.phase is Phase.SERVING
+        self.now += 10
+        return self
+
+
+def test_a_start_loads_then_forks_every_worker() -> None:
+    story = Story()
+    assert story.plan.start() == [StartZygote(1, reload=False)]
+    assert story.after(ZygoteStarted(1, 100, COMPATIBLE)) == []
+    assert story.after(Loaded(1, 100)) == [Fork(1, 1), Fork(1, 2)]
+    assert story.raise_worker(1, 1) == []
+    assert story.plan.phase is Phase.STARTING
+    assert story.raise_worker(1, 2) == []
+    assert story.plan.phase is Phase.SERVING
+    assert story.heard("worker=2 pid=102 ready generation=1")
+    assert story.plan.deadline() is None
+
+
+@pytest.mark.parametrize("status", [22, 1])
+def test_a_first_generation_without_application_ends_the_server(status: int) -> None:
+    story = Story()
+    story.plan.start()
+    story.after(ZygoteStarted(1, 100, COMPATIBLE))
+    assert story.after(LoadFailed(1, 100, "no module", status)) == [Kill(100, "SIGKILL")]
+    assert story.after(Died(100, "exit=22")) == [Forget(1), Leave(status)]
+
+
+def test_a_zygote_that_dies_while_loading_the_first_time_ends_the_server() -> None:
+    story = Story()
+    story.plan.start()
+    story.after(ZygoteStarted(1, 100, COMPATIBLE))
+    assert story.after(Died(100, "signal=SIGSEGV")) == [Forget(1), Leave(22)]
+    assert story.heard("signal=SIGSEGV")
+
+
+def test_a_zygote_that_cannot_be_started_ends_the_server() -> None:
+    story = Story()
+    story.plan.start()
+    assert story.after(StartFailed(1, "out of memory")) == [Leave(1)]
+
+
+def test_a_worker_that_lived_is_replaced_at_once() -> None:
+    story = Story().serve()
+    assert story.after(Died(101, "signal=SIGSEGV"), 3.2) == [Fork(1, 1)]
+    assert story.heard("worker=1 pid=101 died signal=SIGSEGV after=13.2s generation=1")
+
+
+def test_a_worker_that_dies_at_once_is_replaced_after_a_growing_pause() -> None:
+    story = Story().serve()
+    assert story.after(Died(101, "exit=1")) == [Fork(1, 1)]
+    pauses = []
+    for _ in range(9):
+        story.after(Forked(1, 1, 101))
+        assert story.after(Died(101, "exit=1"), 0.1) == []
+        deadline = story.plan.deadline()
+        assert deadline is not None
+        pauses.append(deadline - story.now)
+        assert story.after(Tick(), pauses[-1] - 0.01) == []
+        assert story.after(Tick(), 0.02) == [Fork(1, 1)]
+    assert pauses == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60])
+
+
+def test_a_long_life_ends_the_pauses() -> None:
+    story = Story().serve()
+    story.after(Died(101, "exit=1"))
+    story.after(Forked(1, 1, 101))
+    story.after(Died(101, "exit=1"), 0.1)
+    story.after(Tick(), 1.0)
+    story.after(Forked(1, 1, 101))
+    assert story.after(Died(101, "exit=1"), 5.0) == [Fork(1, 1)]
+
+
+@pytest.mark.parametrize("how", ["exit=0", "exit=3", "exit=17", "exit=22", "exit=30"])
+def test_no_exit_code_of_a_worker_means_anything(how: str) -> None:
+    story = Story().serve()
+    assert story.after(Died(102, how)) == [Fork(1, 2)]
+    assert story.plan.phase is Phase.SERVING
+
+
+def test_a_fork_that_fails_is_tried_again_after_a_pause() -> None:
+    story = Story().serve()
+    story.after(Died(101, "exit=1"))
+    assert story.after(ForkFailed(1, 1, "no memory")) == []
+    assert story.plan.deadline() == story.now + 1
+    assert story.after(Tick(), 1.0) == [Fork(1, 1)]
+
+
+def test_a_lost_zygote_is_replaced_while_the_workers_serve_on() -> None:
+    story = Story().serve()
+    assert story.after(Died(100, "signal=SIGKILL")) == [StartZygote(1, reload=False)]
+    assert story.after(Died(101, "exit=1")) == []
+    story.after(ZygoteStarted(1, 900, COMPATIBLE))
+    assert story.after(Loaded(1, 900)) == [Fork(1, 1)]
+    assert story.raise_worker(1, 1) == []
+    assert story.plan.generations[1].workers[2].post is Post.READY
+
+
+def test_a_fork_asked_of_a_zygote_that_dies_is_asked_of_the_next() -> None:
+    story = Story().serve()
+    assert story.after(Died(101, "exit=1")) == [Fork(1, 1)]
+    assert story.after(Died(100, "signal=SIGKILL")) == [StartZygote(1, reload=False)]
+    story.after(ZygoteStarted(1, 900, COMPATIBLE))
+    assert story.after(Loaded(1, 900)) == [Fork(1, 1)]
+
+
+def test_a_replaced_zygote_that_cannot_load_is_tried_again_after_pauses() -> None:
+    story = Story().serve()
+    story.after(Died(100, "signal=SIGKILL"))
+    for pause in (1, 2, 4):
+        story.after(ZygoteStarted(1, 900, COMPATIBLE))
+        assert story.after(LoadFailed(1, 900, "syntax error", 22), 5.0) == []
+        assert story.after(Died(900, "exit=22")) == []
+        assert story.after(Tick(), pause) == [StartZygote(1, reload=False)]
+    assert story.plan.phase is Phase.SERVING
+
+
+def test_a_reload_replaces_the_generation_only_when_the_new_one_is_ready() -> None:
+    story = Story().serve()
+    assert story.after(Signal("SIGHUP")) == [StartZygote(2, reload=True)]
+    assert story.load(2) == [Fork(2, 1), Fork(2, 2)]
+    assert story.raise_worker(2, 1) == []
+    assert story.raise_worker(2, 2) == [
+        Kill(100, "SIGKILL"),
+        Kill(101, "SIGHUP"),
+        Kill(102, "SIGHUP"),
+    ]
+    assert story.plan.deadline() == story.now + 60
+    assert story.after(Died(100, "signal=SIGKILL")) == []
+    assert story.after(Died(101, "exit=17"), 2) == []
+    assert story.after(Died(102, "exit=17"), 2) == [Forget(1)]
+    assert story.heard("worker=1 pid=101 left exit=17 after=12.0s generation=1")
+    assert story.plan.current == 2
+
+
+def test_a_worker_that_does_not_leave_is_killed() -> None:
+    story = Story().serve()
+    story.after(Signal("SIGHUP"))
+    story.load(2)
+    story.raise_worker(2, 1)
+    story.raise_worker(2, 2)
+    story.after(Died(102, "exit=17"))
+    assert story.after(Tick(), 59.9) == []
+    assert story.after(Tick(), 0.2) == [Kill(101, "SIGKILL")]
+    assert story.after(Tick(), 100) == []
+
+
+def test_a_brutal_reload_tells_the_old_workers_to_leave_at_once() -> None:
+    story = Story().serve()
+    story.after(Signal("SIGTERM"))
+    story.load(2)
+    story.raise_worker(2, 1)
+    assert Kill(102, "SIGTERM") in story.raise_worker(2, 2)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LoadFailed(2, 200, "syntax error", 22),
+        Died(200, "signal=SIGSEGV"),
+    ],
+)
+def test_a_new_generation_that_cannot_load_is_dropped(event: Event) -> None:
+    story = Story().serve()
+    story.after(Signal("SIGHUP"))
+    story.after(ZygoteStarted(2, 200, COMPATIBLE))
+    story.after(event)
+    story.after(Died(200, "exit=22"))
+    assert set(story.plan.generations) == {1}
+    assert story.plan.generations[1].stage is Stage.SERVING
+    assert story.heard("generation=2 dropped, generation=1 serves on")
+    assert story.after(Signal("SIGHUP")) == [StartZygote(3, reload=True)]
+
+
+def test_a_new_generation_whose_worker_dies_before_all_are_ready_is_dropped() -> None:
+    story = Story().serve()
+    story.after(Signal("SIGHUP"))
+    story.load(2)
+    story.raise_worker(2, 1)
+    story.after(Forked(2, 2, 202))
+    # The first one may be serving a request already: it is asked, not killed.
+    assert story.after(Died(202, "exit=1")) == [Kill(200, "SIGKILL"), Kill(201, "SIGHUP")]
+    story.after(Died(201, "exit=17"))
+    assert story.after(Died(200, "signal=SIGKILL")) == [Forget(2)]
+    assert story.plan.phase is Phase.SERVING
+
+
+def test_a_configuration_that_is_refused_leaves_everything_as_it_is() -> None:
+    story = Story().serve()
+    story.after(Signal("SIGHUP"))
+    assert story.after(StartFailed(2, "site.ini:3: no such option")) == []
+    assert story.heard("reload refused, generation=1 serves on: site.ini:3: no such option")
+
+
+def test_reloads_during_a_reload_become_one_more() -> None:
+    story = Story().serve()
+    assert story.after(Signal("SIGHUP")) == [StartZygote(2, reload=True)]
+    for _ in range(5):
+        assert story.after(Signal("SIGHUP")) == []
+    story.load(2)
+    story.raise_worker(2, 1)
+    assert StartZygote(3, reload=True) in story.raise_worker(2, 2)
+    story.load(3)
+    story.raise_worker(3, 1)
+    assert not [a for a in story.raise_worker(3, 2) if isinstance(a, StartZygote)]
+
+
+def test_a_reload_before_the_first_generation_is_ready_comes_after_it() -> None:
+    story = Story()
+    story.plan.start()
+    story.load()
+    assert story.after(Signal("SIGHUP")) == []
+    story.raise_worker(1, 1)
+    assert story.raise_worker(1, 2) == [StartZygote(2, reload=True)]
+
+
+def test_stop_ends_everything_within_a_bounded_time() -> None:
+    story = Story().serve()
+    assert story.after(Signal("SIGINT")) == [
+        Kill(100, "SIGKILL"),
+        Kill(101, "SIGTERM"),
+        Kill(102, "SIGTERM"),
+    ]
+    story.after(Died(100, "signal=SIGKILL"))
+    story.after(Died(102, "exit=30"))
+    assert story.after(Tick(), 1.0) == [Kill(101, "SIGKILL")]
+    assert story.after(Died(101, "signal=SIGKILL")) == [Forget(1), Leave(0)]
+    assert story.plan.phase is Phase.OVER
+
+
+def test_stop_during_a_reload_ends_both_generations() -> None:
+    story = Story().serve()
+    story.after(Signal("SIGHUP"))
+    story.load(2)
+    story.raise_worker(2, 1)
+    actions = story.after(Signal("SIGINT"))
+    assert {a.pid for a in actions if isinstance(a, Kill)} == {100, 101, 102, 200, 201}
+    # A fork that was under way when its zygote was killed.
+    assert story.after(Forked(2, 2, 202)) == [Kill(202, "SIGKILL")]
+    for pid in (100, 101, 102, 200, 201):
+        assert Leave(0) not in story.after(Died(pid, "exit=30"))
+    assert story.after(Died(202, "signal=SIGKILL")) == [Forget(2), Leave(0)]
+
+
+def test_nothing_is_replaced_while_stopping() -> None:
+    story = Story().serve()
+    story.after(Died(102, "exit=1"))
+    story.after(Forked(1, 2, 102))
+    story.after(Died(102, "exit=1"))
+    story.after(Signal("SIGINT"))
+    assert story.after(Tick(), 100) == [Kill(101, "SIGKILL")]
+    story.after(Died(101, "exit=30"))
+    assert story.after(Died(100, "exit=30")) == [Forget(1), Leave(0)]
+
+
+def test_a_drain_waits_for_the_requests_and_a_second_signal_does_not() -> None:
+    story = Story(MODERN).serve()
+    assert story.after(Signal("SIGTERM")) == [
+        Kill(100, "SIGKILL"),
+        Kill(101, "SIGHUP"),
+        Kill(102, "SIGHUP"),
+    ]
+    story.after(Died(100, "signal=SIGKILL"))
+    assert story.plan.deadline() == story.now + 60
+    assert story.after(Signal("SIGHUP")) == []
+    assert story.after(Signal("SIGTERM")) == [Kill(101, "SIGTERM"), Kill(102, "SIGTERM")]
+    assert story.plan.deadline() == story.now + 1
+
+
+def test_a_message_of_the_wrong_process_changes_nothing() -> None:
+    story = Story()
+    story.plan.start()
+    story.after(ZygoteStarted(1, 100, COMPATIBLE))
+    assert story.after(Loaded(1, 999)) == []
+    story.after(Loaded(1, 100))
+    story.after(Forked(1, 1, 101))
+    story.after(Ready(1, 1, 999))
+    story.after(Ready(1, 7, 101))
+    story.after(Ready(9, 1, 101))
+    assert story.plan.generations[1].workers[1].post is Post.STARTED
+    assert story.after(Died(999, "exit=0")) == []
+    # A worker nobody asked for is not left alone with the sockets.
+    assert story.after(Forked(1, 1, 555)) == [Kill(555, "SIGKILL")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "signal", "phase", "reloads"),
+    [
+        (COMPATIBLE, "SIGHUP", Phase.SERVING, True),
+        (COMPATIBLE, "SIGTERM", Phase.SERVING, True),
+        (COMPATIBLE, "SIGINT", Phase.STOPPING, False),
+        (COMPATIBLE, "SIGQUIT", Phase.STOPPING, False),
+        (COMPATIBLE, "SIGUSR1", Phase.SERVING, False),
+        (DIE_ON_TERM, "SIGHUP", Phase.SERVING, True),
+        (DIE_ON_TERM, "SIGTERM", Phase.STOPPING, False),
+        (DIE_ON_TERM, "SIGINT", Phase.STOPPING, False),
+        (DIE_ON_TERM, "SIGQUIT", Phase.SERVING, True),
+        (MODERN, "SIGHUP", Phase.SERVING, True),
+        (MODERN, "SIGTERM", Phase.DRAINING, False),
+        (MODERN, "SIGINT", Phase.DRAINING, False),
+        (MODERN, "SIGQUIT", Phase.STOPPING, False),
+    ],
+)
+def test_every_signal_of_every_door(
+    policy: Policy, signal: str, phase: Phase, reloads: bool
+) -> None:
+    story = Story(policy).serve()
+    actions = story.after(Signal(signal))
+    assert story.plan.phase is phase
+    assert (StartZygote(2, reload=True) in actions) is reloads
+
+
+def test_the_number_of_workers_may_change_in_a_reload() -> None:
+    story = Story().serve()
+    story.after(Signal("SIGHUP"))
+    story.policy = Policy(3, COMPATIBLE.signals)
+    assert story.load(2) == [Fork(2, 1), Fork(2, 2), Fork(2, 3)]
