@@ -464,6 +464,21 @@ def test_without_a_master(start: StartServer, tmp_path: Path, how: signal.Signal
     assert not (tmp_path / "site.pid").exists()
 
 
+def test_without_a_master_stopped_inside_a_request(start: StartServer, tmp_path: Path) -> None:
+    write(tmp_path)
+    server = start(
+        *("--http-socket", "127.0.0.1:0", "--socket", "site.sock", "--vacuum"),
+        *("-w", "site_app", "--pidfile", "site.pid"),
+    )
+    server.wait_ready()
+    with connect(listening(server)) as client:
+        client.sendall(b"GET /slow?60 HTTP/1.1\r\nHost: h\r\n\r\n")
+        wait_until((tmp_path / "slow").exists, START, "a request runs")
+        assert server.stop(signal.SIGTERM) == 30
+    assert not (tmp_path / "site.sock").exists()
+    assert not (tmp_path / "site.pid").exists()
+
+
 def test_a_worker_that_cannot_be_forked_is_not_asked_for_in_a_loop(
     start: StartServer, tmp_path: Path
 ) -> None:

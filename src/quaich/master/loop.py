@@ -231,7 +231,7 @@ class Master:
             if config.listeners != self._config.listeners:
                 self._log.warning("the addresses to listen on changed; that needs a restart")
         # A reload must not replace an application by none.
-        need_app = reload or config.need_app or config.door == "modern"
+        need_app = reload or config.need_app
         held = _Held(config, need_app, Scoreboard.create(config.processes, config.threads))
         self._held[number] = held
         return held

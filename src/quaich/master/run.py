@@ -147,16 +147,12 @@ class _Server:
         self.listeners.append(listener)
         self.log.info(f"listening {listener.name} protocol={listener.protocol}")
 
-    @property
-    def _vacuums(self) -> bool:
-        return self.config.vacuum or self.config.door == "modern"
-
     def leftovers(self) -> tuple[tuple[str, int, int], ...]:
         """The files to remove if the master cannot do it any more."""
         files = []
         if self._pidfile is not None:
             files.append((self._pidfile.path, *self._pidfile.inode))
-        if self._vacuums:
+        if self.config.vacuum:
             for each in self.listeners:
                 if each.path is not None and each.inode is not None:
                     files.append((each.path, *each.inode))
@@ -168,15 +164,14 @@ class _Server:
             self._pidfile.remove()
         for listener in self.listeners:
             os.close(listener.fd)
-            if listener.path is not None and listener.inode and (failed or self._vacuums):
+            if listener.path is not None and listener.inode and (failed or self.config.vacuum):
                 remove_file(listener.path, listener.inode)
 
 
 def _serve_alone(config: Config, server: _Server) -> int:
     """The one worker of a server without a master, in this process."""
     startup.drop_privileges(config, server.log)
-    need_app = config.need_app or config.door == "modern"
-    apps = startup.load(config, need_app, server.log)
+    apps = startup.load(config, config.need_app, server.log)
     return run_worker(
         config=config,
         apps=apps,
@@ -186,5 +181,6 @@ def _serve_alone(config: Config, server: _Server) -> int:
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,
         on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
+        on_abandon=lambda: server.close(failed=False),
         log=server.log,
     )

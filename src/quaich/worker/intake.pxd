@@ -27,4 +27,5 @@ cdef class Intake:
     cdef int _complete(self, Connection conn) except -1
 
 
+cpdef drop_spool(Connection conn)
 cpdef start_over(Connection conn)

@@ -160,7 +160,7 @@ class Intake:
                 conn.spool = tempfile.TemporaryFile(prefix="quaich-body-")
             conn.spool.write(piece)
         except OSError as error:
-            raise ProtocolError(503, f"no room to keep a request body: {error.strerror}") from error
+            raise _no_room(error) from error
 
     def _complete(self, conn: Connection) -> int:
         environ = conn.environ
@@ -170,7 +170,10 @@ class Intake:
             conn.decoder = None
             environ["CONTENT_LENGTH"] = str(conn.body_size)
         if conn.spool is not None:
-            conn.spool.seek(0)
+            try:
+                conn.spool.seek(0)
+            except OSError as error:
+                raise _no_room(error) from error
             environ["wsgi.input"] = conn.spool
         else:
             body = conn.body
@@ -181,11 +184,24 @@ class Intake:
         return READY
 
 
+def _no_room(error: OSError) -> ProtocolError:
+    return ProtocolError(503, f"no room to keep a request body: {error.strerror}")
+
+
+def drop_spool(conn: Connection) -> None:
+    """Let go of a body that is on disk."""
+    spool = conn.spool
+    if spool is not None:
+        conn.spool = None
+        try:
+            spool.close()
+        except OSError:
+            pass  # closing writes what is buffered; on a full disk it cannot, and need not
+
+
 def start_over(conn: Connection) -> None:
     """Forget an answered request; the connection is ready for its next one."""
-    if conn.spool is not None:
-        conn.spool.close()
-        conn.spool = None
+    drop_spool(conn)
     conn.state = HEAD
     conn.head = None
     conn.environ = None
@@ -196,13 +212,15 @@ def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
     """Put the server's own keys over a packet's, and PEP 3333's required ones where it has none."""
     port = environ.get("SERVER_PORT")
     name = environ.get("SERVER_NAME")
+    script = environ.get("SCRIPT_NAME")
     environ.update(fixed)
     if port is not None:
         environ["SERVER_PORT"] = port
     if name is not None:
         environ["SERVER_NAME"] = name
+    if script is not None:
+        environ["SCRIPT_NAME"] = script
     environ.setdefault("REQUEST_METHOD", "GET")
-    environ.setdefault("SCRIPT_NAME", "")
     environ.setdefault("PATH_INFO", "")
     environ.setdefault("QUERY_STRING", "")
     environ.setdefault("SERVER_PROTOCOL", "HTTP/1.1")

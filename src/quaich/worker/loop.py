@@ -28,7 +28,7 @@ from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.wire.reply import refusal
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
 from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
-from quaich.worker.intake import CONTINUE, READY, Intake
+from quaich.worker.intake import CONTINUE, READY, Intake, drop_spool
 
 READ = 16384
 """Octets asked of the kernel at a time for a head."""
@@ -432,9 +432,7 @@ class Engine:
         conn.buffer = b""
         conn.state = LINGER
         conn.deadline = self.now + LINGER_SECONDS
-        if conn.spool is not None:
-            conn.spool.close()
-            conn.spool = None
+        drop_spool(conn)
         _half_close(conn.fd)
         self._park(conn, False)
 
@@ -454,9 +452,7 @@ class Engine:
             self._unsuspend(conn)
         if conn.exchange is not None:
             self.answerer.abandon(conn)
-        if conn.spool is not None:
-            conn.spool.close()
-            conn.spool = None
+        drop_spool(conn)
         self._close(conn)
 
     def _reset(self, conn: Connection) -> None:

@@ -16,7 +16,7 @@ from quaich.config.effective import Config
 from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
-from quaich.stats.scoreboard import ACCEPTING, LANE_SINCE, Scoreboard
+from quaich.stats.scoreboard import ACCEPTING, LANE_SINCE, Scoreboard, Slot
 from quaich.sys.io import Acceptor
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
@@ -43,12 +43,13 @@ def run_worker(
     scoreboard: Scoreboard,
     lifeline: int | None,
     on_ready: Callable[[], None],
+    on_abandon: Callable[[], None],
     log: Log,
 ) -> int:
     """Serve until told to leave; the exit status of the process.
 
     ``lifeline`` is a descriptor that ends with the master; ``on_ready`` is called when connections
-    are being accepted.
+    are being accepted; ``on_abandon`` when the process is about to end inside a request.
     """
     mine = scoreboard.slot(slot)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
@@ -68,7 +69,7 @@ def run_worker(
         threads=config.threads,
     )
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signals = Signals(reader, mine)
+    signals = Signals(reader, mine, on_abandon)
     engine = Engine(
         doors=doors,
         intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
@@ -117,8 +118,9 @@ class Leaver(Protocol):
 class Signals:
     """Acts on signals, from whichever thread reads them; ``status`` is the exit status they ask."""
 
-    def __init__(self, reader: int, slot: Any) -> None:
+    def __init__(self, reader: int, slot: Slot, on_abandon: Callable[[], None]) -> None:
         self._reader = reader
+        self._on_abandon = on_abandon
         self._slot = slot
         self._engine: Leaver | None = None
         self.status = 0
@@ -150,6 +152,7 @@ class Signals:
     def _at_once(self, number: int, frame: object) -> None:
         """Runs in the main thread: inside a request nothing can return from, the process ends."""
         if self._slot.lane(0, LANE_SINCE):
+            self._on_abandon()
             os._exit(EXIT_ENDED)
 
 

@@ -223,5 +223,6 @@ class Zygote:
             scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
             lifeline=self._bootstrap.lifeline,
             on_ready=lambda: self._send(messages.Ready(slot)),
+            on_abandon=lambda: None,
             log=self._log,
         )
