@@ -119,9 +119,11 @@ CASES = (
     Case("mount: double slash", "/app//x", mounted=True),
 )
 
-# A difference that is meant: the key and why.  Each is in docs/ too.
+# A difference that is meant: the key, and the reason.
 MEANT = {
     "HTTP_PROXY": "a client's Proxy header never becomes HTTP_PROXY",
+    "HTTP_CONTENT_LENGTH": "PEP 3333 has CONTENT_LENGTH instead; wsgiref.validate refuses both",
+    "HTTP_CONTENT_TYPE": "PEP 3333 has CONTENT_TYPE instead; wsgiref.validate refuses both",
     "wsgi.input": "quaich's own type; the protocol is the same",
     "wsgi.errors": "quaich's own type; the protocol is the same",
     "wsgi.file_wrapper": "quaich's own type; the protocol is the same",
@@ -211,10 +213,19 @@ def differences(
 ) -> list[tuple[str, str, str, str]]:
     """Key, quaich's value, uWSGI's value and the reason, empty where it was not meant."""
     return [
-        (key, ours.get(key, ABSENT), theirs.get(key, ABSENT), MEANT.get(key, ""))
+        (key, ours.get(key, ABSENT), theirs.get(key, ABSENT), reason(key, ours, theirs))
         for key in sorted(ours.keys() | theirs.keys())
         if ours.get(key) != theirs.get(key)
     ]
+
+
+def reason(key: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """Why the difference is meant; empty if it is not."""
+    if key == "SCRIPT_NAME" and (ours.get(key) != "" or key in theirs):
+        return ""
+    if key == "HTTP_PROXY" and key in ours:
+        return ""
+    return MEANT.get(key, "")
 
 
 def main() -> int:

@@ -7,4 +7,6 @@ cdef class Slot:
     cdef readonly int threads
     cpdef begin(self, int thread, unsigned long long now)
     @cython.locals(lane=Py_ssize_t, since="unsigned long long")
+    cpdef pause(self, int thread, unsigned long long now)
+    @cython.locals(lane=Py_ssize_t, since="unsigned long long")
     cpdef end(self, int thread, unsigned long long now, unsigned long long sent)

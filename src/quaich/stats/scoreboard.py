@@ -65,7 +65,15 @@ class Slot:
         self.cells[lane + LANE_REQUESTS] += 1
         self.cells[self.base + REQUESTS] += 1
         self.cells[self.base + SENT] += sent
-        if now > since:
+        if since and now > since:
+            self.cells[self.base + RUNNING] += now - since
+
+    def pause(self, thread: int, now: int) -> None:
+        """A thread puts its request aside until the client has read more."""
+        lane = self.base + SLOT + thread * LANE
+        since = self.cells[lane + LANE_SINCE]
+        self.cells[lane + LANE_SINCE] = 0
+        if since and now > since:
             self.cells[self.base + RUNNING] += now - since
 
     def lane(self, thread: int, field: int) -> int:

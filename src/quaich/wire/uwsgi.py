@@ -12,6 +12,10 @@ from quaich.wire.http1 import Head, read_length
 MAX_VARIABLES = 1024
 """Variables in a packet; nginx sends some 15 and one for each request header."""
 
+_DROPPED = frozenset(("HTTP_PROXY", "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"))
+"""The first poses as a setting (httpoxy); the others nginx sends beside the variables of RFC 3875
+without the prefix, and PEP 3333 has no place for them (``wsgiref.validate`` refuses them)."""
+
 
 def packet_size(data: bytes, start: int) -> int:
     """Octets of the packet at ``start``, its header included, or 0 when fewer than four are here.
@@ -68,7 +72,7 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
         key = p[key_start : key_start + key_length].decode("latin-1")
         if key == "CONTENT_LENGTH":
             head.content_length = read_length(data, value_start, i) if value_length else -1
-        elif key == "HTTP_PROXY":
+        elif key in _DROPPED:
             head.dropped += 1
             continue
         environ[key] = p[value_start:i].decode("latin-1")

@@ -23,14 +23,14 @@ cdef class Answerer:
     cdef public int threads
     cdef public Stamp stamp
     cdef public long long stamp_second
-    cdef public bint leaving
+    cdef public bint closing
 
     @cython.locals(head=Head, environ=dict, second="long long")
     cpdef int answer(self, Connection conn, int thread, object context) except -1
     @cython.locals(exchange=Exchange, environ=dict)
     cpdef int call(self, Connection conn) except -1
     cpdef int resume(self, Connection conn) except -1
-    @cython.locals(exchange=Exchange)
+    @cython.locals(exchange=Exchange, iterator=object)
     cpdef int iterate(self, Connection conn) except -1
     @cython.locals(body=bytes, head=bytes)
     cdef _whole(self, Connection conn, Exchange exchange, object result)
@@ -46,6 +46,7 @@ cdef class Answerer:
     cpdef int app_done(self, Connection conn) except -1
     @cython.locals(exchange=Exchange)
     cpdef int complete(self, Connection conn) except -1
+    @cython.locals(exchange=Exchange)
     cpdef abandon(self, Connection conn)
     cdef _close_result(self, Connection conn)
     cdef int _failed(self, Connection conn, object error) except -1

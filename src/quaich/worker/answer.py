@@ -22,7 +22,7 @@ from typing import Any
 from quaich.errors import ApplicationError
 from quaich.log.request import RequestLog
 from quaich.log.server import Log
-from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, Scoreboard, Slot
+from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Scoreboard, Slot
 from quaich.sys.clock import micros
 from quaich.sys.io import send, send_file
 from quaich.wire.reply import refusal
@@ -50,12 +50,15 @@ JOIN = 32768
 
 Application = Callable[[dict[str, Any], Any], Any]
 
+_END = object()
+
 
 class Answerer:
     """Runs the application of one worker; used by all its threads.
 
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
-    ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx.
+    ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx;
+    ``closing`` that every connection ends after its next reply.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Answerer:
         self.threads = threads
         self.stamp = Stamp()
         self.stamp_second = 0
-        self.leaving = False
+        self.closing = False
 
     def answer(self, conn: Connection, thread: int, context: Context | None) -> int:
         """Answer the whole request in ``conn``; one of the outcomes above.
@@ -105,7 +108,7 @@ class Answerer:
         if self.recording:
             self._record(conn)
         conn.exchange = Exchange(
-            conn, conn.http, head.minor, head.keep_alive and not self.leaving, head.is_head,
+            conn, conn.http, head.minor, head.keep_alive and not self.closing, head.is_head,
             self.stamp,
         )
         if context is not None:
@@ -145,6 +148,7 @@ class Answerer:
 
     def resume(self, conn: Connection) -> int:
         """Go on with a suspended iterator."""
+        self.slot.begin(conn.home, micros())
         if conn.context is not None:
             return conn.context.run(self.iterate, conn)
         return self.iterate(conn)
@@ -154,9 +158,14 @@ class Answerer:
         exchange = conn.exchange
         assert exchange is not None
         try:
-            if conn.iterator is None:
-                conn.iterator = iter(conn.result)
-            for piece in conn.iterator:
+            iterator = conn.iterator
+            if iterator is None:
+                iterator = conn.iterator = iter(conn.result)
+            while True:
+                # Not a for loop: it would demand that the iterator itself can be iterated over.
+                piece = next(iterator, _END)
+                if piece is _END:
+                    break
                 if type(piece) is not bytes:
                     raise ApplicationError(
                         f"the application's iterable gave {type(piece).__name__}; expected bytes"
@@ -167,6 +176,7 @@ class Answerer:
                 if conn.gone or exchange.complaint or exchange.framing == 0:
                     break
                 if conn.out_size > HIGH_WATER:
+                    self.slot.pause(conn.home, micros())
                     return SUSPEND
             conn.iterator = None
             if not conn.gone:
@@ -359,8 +369,12 @@ class Answerer:
         conn.gone = True
         if conn.out is not None:
             conn.out.clear()
-        conn.iterator = None
-        if conn.exchange is not None:
+        exchange = conn.exchange
+        if exchange is not None:
+            if conn.iterator is not None:
+                # Suspended: no thread has ended it, so none has counted it.
+                self.slot.add(REQUESTS, 1)
+                self.slot.add(SENT, exchange.sent)
             self._close_result(conn)
             self.complete(conn)
 

@@ -209,7 +209,10 @@ def start_over(conn: Connection) -> None:
 
 
 def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
-    """Put the server's own keys over a packet's, and PEP 3333's required ones where it has none."""
+    """Put the server's own keys over a packet's, and PEP 3333's required ones where it has none.
+
+    SCRIPT_NAME is left out when the front leaves it out, as uWSGI does and PEP 3333 allows.
+    """
     port = environ.get("SERVER_PORT")
     name = environ.get("SERVER_NAME")
     script = environ.get("SCRIPT_NAME")
@@ -220,6 +223,8 @@ def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
         environ["SERVER_NAME"] = name
     if script is not None:
         environ["SCRIPT_NAME"] = script
+    else:
+        environ.pop("SCRIPT_NAME", None)
     environ.setdefault("REQUEST_METHOD", "GET")
     environ.setdefault("PATH_INFO", "")
     environ.setdefault("QUERY_STRING", "")

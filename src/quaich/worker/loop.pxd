@@ -41,7 +41,7 @@ cdef class Engine:
     cdef object lock
     cdef int wake
 
-    @cython.locals(table=dict, ready=list, now=double, fd=int, conn=Connection)
+    @cython.locals(table=dict, ready=list, now=double, planned=double, fd=int, conn=Connection)
     cpdef run(self, Lane lane)
     @cython.locals(ready=list, timeout=int)
     cdef list _wait(self, Lane lane)
@@ -57,7 +57,7 @@ cdef class Engine:
     cdef _body_deadline(self, Connection conn)
     @cython.locals(turns=int, outcome=int)
     cdef _go(self, Connection conn, Lane lane, int step)
-    @cython.locals(waited=Py_ssize_t)
+    @cython.locals(waited=Py_ssize_t, outcome=int)
     cdef _continue_reply(self, Connection conn, Lane lane)
     cdef _outcome_or_next(self, Connection conn, Lane lane, int outcome)
     cdef _outcome(self, Connection conn, Lane lane, int outcome)

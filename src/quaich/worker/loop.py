@@ -96,6 +96,7 @@ class Engine:
         self.http_timeout = http_timeout
         self.gateway_timeout = gateway_timeout
         self.idle_timeout = idle_timeout
+        answerer.closing = idle_timeout <= 0
         self.table: dict[int, Connection] = {}
         self.poller = Poller(threads > 1)
         self.signals = signals
@@ -141,7 +142,7 @@ class Engine:
         self.stop_accepting()
         self.leave_began = time.monotonic()
         self.leaving = True
-        self.answerer.leaving = True
+        self.answerer.closing = True
         os.eventfd_write(self.wake, self.threads)
 
     def watch_lifeline(self, fd: int) -> None:
@@ -177,8 +178,11 @@ class Engine:
             if lane.backlog:
                 self._turn(lane)
             if now >= self.next_sweep:
+                # Against the time it was planned for: what arrived while every thread was busy
+                # may still be in the kernel, and is read before its connection is judged.
+                planned = self.next_sweep
                 self.next_sweep = now + 1.0
-                self._sweep(now)
+                self._sweep(planned)
 
     def _wait(self, lane: Lane) -> list[int]:
         if lane.backlog:
@@ -304,6 +308,7 @@ class Engine:
             conn.body_began = 0.0
             context = self.clean.copy() if lane.suspended else None
             outcome = self.answerer.answer(conn, lane.index, context)
+            self.now = micros() / 1000000
             if outcome != NEXT:
                 self._outcome(conn, lane, outcome)
                 return
@@ -332,7 +337,11 @@ class Engine:
         if not self.answerer.flush(conn):
             if conn.out_size < waited or conn.how:
                 conn.deadline = self.now + self._stall(conn)
-            self._park(conn, True)
+            if conn.suspended and self.threads > 1:
+                # Its lane watches it still, and no other may.
+                self.table[conn.fd] = conn
+            else:
+                self._park(conn, True)
             return
         if not conn.suspended:
             self._outcome_or_next(conn, lane, self.answerer.complete(conn))
@@ -340,7 +349,9 @@ class Engine:
             self._drop(conn)
         else:
             self._unsuspend(conn)
-            self._outcome_or_next(conn, lane, self.answerer.resume(conn))
+            outcome = self.answerer.resume(conn)
+            self.now = micros() / 1000000
+            self._outcome_or_next(conn, lane, outcome)
 
     def _outcome_or_next(self, conn: Connection, lane: Lane, outcome: int) -> None:
         if outcome != NEXT:
@@ -462,7 +473,7 @@ class Engine:
 
     def _sweep(self, now: float) -> None:
         """Once a second: act on deadlines that have passed, and on a pause that is over."""
-        if self.resume_at and now >= self.resume_at:
+        if self.resume_at and self.now >= self.resume_at:
             self.resume_at = 0.0
             self.start_accepting()
         for conn in list(self.table.values()):

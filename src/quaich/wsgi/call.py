@@ -85,7 +85,7 @@ class Exchange:
 
     def write(self, data: bytes) -> None:
         """PEP 3333's write: send ``data`` now."""
-        if not isinstance(data, bytes):
+        if type(data) is not bytes:
             raise ApplicationError(f"write: expected bytes, got {type(data).__name__}")
         if data:
             self.sink.write_through(self.part(data))

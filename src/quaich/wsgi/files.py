@@ -1,5 +1,6 @@
 """``wsgi.file_wrapper``: a file the application hands over, for the kernel to send."""
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -28,11 +29,19 @@ class FileWrapper:
         return data
 
     def region(self) -> tuple[int, int, int] | None:
-        """Descriptor, offset and count of what is left of a regular file, or None."""
+        """Descriptor, offset and count of what is left of a regular file, or None.
+
+        None also where the kernel gives no size (``/proc``), and for what only reads through a
+        file, such as ``GzipFile``: its descriptor is that of other octets than it reads.
+        """
+        if isinstance(self.filelike, io.BufferedIOBase) and not isinstance(
+            self.filelike, (io.BufferedReader, io.BufferedRandom)
+        ):
+            return None
         try:
             fd = self.filelike.fileno()
             status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
                 return None
             offset = self.filelike.tell()
         except (AttributeError, OSError, ValueError, TypeError):

@@ -19,7 +19,7 @@ def chooser(apps: Apps) -> Chooser:
     by_name = dict(apps.mounts)
 
     def by_front(environ: dict[str, Any]) -> Any:
-        name = environ.get("UWSGI_APPID") or environ["SCRIPT_NAME"]
+        name = environ.get("UWSGI_APPID") or environ.get("SCRIPT_NAME", "")
         return by_name.get(name, apps.default)
 
     def by_path(environ: dict[str, Any]) -> Any:
@@ -30,6 +30,9 @@ def chooser(apps: Apps) -> Chooser:
                 environ["SCRIPT_NAME"] = prefix
                 environ["PATH_INFO"] = path[len(prefix) :]
                 return application
+        if path != "/":
+            # As uWSGI, which looks no further than the root itself.
+            environ.setdefault("SCRIPT_NAME", "")
         return apps.default
 
     return by_path if apps.manage_script_name else by_front
