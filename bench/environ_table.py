@@ -122,6 +122,7 @@ CASES = (
 # A difference that is meant: the key, and the reason.
 MEANT = {
     "HTTP_PROXY": "a client's Proxy header never becomes HTTP_PROXY",
+    "SCRIPT_NAME": "empty where uWSGI leaves it out; wsgiref.validate expects it",
     "HTTP_CONTENT_LENGTH": "PEP 3333 has CONTENT_LENGTH instead; wsgiref.validate refuses both",
     "HTTP_CONTENT_TYPE": "PEP 3333 has CONTENT_TYPE instead; wsgiref.validate refuses both",
     "wsgi.input": "quaich's own type; the protocol is the same",

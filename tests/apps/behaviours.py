@@ -528,14 +528,14 @@ def big(environ, start_response):
 
 
 def streams(environ, start_response):
-    """Pieces until 20 MB, each with the thread that made it."""
+    """As many pieces of as many octets as the query says, each with the thread that made it."""
     start_response("200 OK", PLAIN)
-    return Closing("streams", stream_pieces())
+    return Closing("streams", stream_pieces(*map(int, environ["QUERY_STRING"].split("x"))))
 
 
-def stream_pieces():
-    for _ in range(640):
-        yield b"%-32768d" % threading.get_ident()
+def stream_pieces(count, size):
+    for _ in range(count):
+        yield b"%d" % threading.get_ident() + b"x" * (size - len(b"%d" % threading.get_ident()))
 
 
 def streams_for_ever(environ, start_response):

@@ -495,9 +495,9 @@ def test_a_worker_that_dies_at_once_is_replaced_with_growing_pauses(
     start: StartServer, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.py").write_text(
-        "import os, threading\n"
-        "from quaich.worker import loop\n"
-        "loop.Engine.start_accepting = lambda self: os._exit(9)\n"
+        "import os\n"
+        "from quaich.worker import zygote\n"
+        "zygote.run_worker = lambda **given: os._exit(9)\n"
         "def application(environ, start_response): return []\n"
     )
     server = start("--http-socket", "127.0.0.1:0", "-w", "bad", "--master")

@@ -211,7 +211,8 @@ def start_over(conn: Connection) -> None:
 def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
     """Put the server's own keys over a packet's, and PEP 3333's required ones where it has none.
 
-    SCRIPT_NAME is left out when the front leaves it out, as uWSGI does and PEP 3333 allows.
+    nginx sends no SCRIPT_NAME; PEP 3333 lets a server leave it out then, as uWSGI does, but
+    ``wsgiref.validate`` and many an application expect the empty one.
     """
     port = environ.get("SERVER_PORT")
     name = environ.get("SERVER_NAME")
@@ -223,8 +224,6 @@ def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
         environ["SERVER_NAME"] = name
     if script is not None:
         environ["SCRIPT_NAME"] = script
-    else:
-        environ.pop("SCRIPT_NAME", None)
     environ.setdefault("REQUEST_METHOD", "GET")
     environ.setdefault("PATH_INFO", "")
     environ.setdefault("QUERY_STRING", "")

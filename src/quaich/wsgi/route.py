@@ -30,9 +30,6 @@ def chooser(apps: Apps) -> Chooser:
                 environ["SCRIPT_NAME"] = prefix
                 environ["PATH_INFO"] = path[len(prefix) :]
                 return application
-        if path != "/":
-            # As uWSGI, which looks no further than the root itself.
-            environ.setdefault("SCRIPT_NAME", "")
         return apps.default
 
     return by_path if apps.manage_script_name else by_front
