@@ -64,7 +64,9 @@ def stop(site: Site) -> None:
 
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["1-thread", "4-threads"])
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     """One worker, with one thread and then with four."""
     running = serve(tmp_path_factory.mktemp("site"), "--threads", str(request.param))
     yield running

@@ -109,17 +109,18 @@ def test_write_may_wait_for_its_client(site: Site) -> None:
         assert slow.body() == b"w" * 65536 * 64
 
 
+four_threads = pytest.mark.parametrize("site", [4], indirect=True, ids=["4-threads"])
+
+
+@four_threads
 def test_four_threads_are_in_the_application_at_once(site: Site) -> None:
-    if site.server.argv[-1] != "4":
-        pytest.skip("one thread cannot meet others")
     with ThreadPoolExecutor(4) as pool:
         replies = list(pool.map(site.get, ["/meets"] * 4))
     assert [reply.body for reply in replies] == [b"met"] * 4
 
 
+@four_threads
 def test_threads_do_not_wait_for_a_busy_one(site: Site) -> None:
-    if site.server.argv[-1] != "4":
-        pytest.skip("one thread has nobody beside it")
     with site.client() as busy:
         busy.send(ASK % b"/naps?2")
         began = time.monotonic()

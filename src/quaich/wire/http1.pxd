@@ -1,4 +1,5 @@
 cimport cython
+from quaich.wire.target cimport authority, check_host, decode_path
 
 
 cdef class Head:
@@ -27,7 +28,7 @@ cpdef Py_ssize_t skip_empty_lines(bytes data, Py_ssize_t start) except? -3
     head=Head, p="const unsigned char*", t="const unsigned char*", v="const unsigned char*",
     i=Py_ssize_t, j=Py_ssize_t, name_start=Py_ssize_t, value_start=Py_ssize_t, c=int,
     connection=int, fields=int, size=Py_ssize_t, meaning=int,
-    name=bytes, entry=tuple, key=str, value=str, known=dict, hosts=dict, host=str,
+    name=bytes, entry=tuple, key=str, value=str, known=dict, host=str,
 )
 cpdef Head parse_head(bytes data, Py_ssize_t start, Py_ssize_t end, dict environ)
 

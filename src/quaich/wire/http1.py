@@ -15,7 +15,8 @@ It does not read bodies (``chunked``), keep time or know sockets.
 """
 
 from quaich.errors import ProtocolError
-from quaich.wire.grammar import HEX, IP_LITERAL, REG_NAME, TARGET, TOKEN, VALUE
+from quaich.wire.grammar import TARGET, TOKEN, VALUE
+from quaich.wire.target import authority, check_host, decode_path
 
 MAX_FIELDS = 256
 """Header fields in one head; Apache allows 100, nginx bounds only their octets."""
@@ -51,9 +52,6 @@ _SPECIAL = {
 # Spelling as received -> (meaning, variable).  Clients use few spellings, so nearly every field
 # costs one lookup; the bound keeps invented names from filling memory.
 _known: dict[bytes, tuple[int, str]] = {}
-
-# Hosts that passed the check before: a site has few, and each request repeats one.
-_hosts: dict[bytes, str] = {}
 
 
 class Head:
@@ -131,7 +129,6 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
     t = TOKEN
     v = VALUE
     known = _known
-    hosts = _hosts
     head = Head()
     i = _request_line(data, start, end, head, environ)
     host: str | None = None
@@ -182,9 +179,7 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
             if meaning == 2:
                 if host is not None:
                     raise ProtocolError(400, "two Host fields")
-                host = hosts.get(p[value_start:j])
-                if host is None:
-                    host = _host(data[value_start:j])
+                host = check_host(p[value_start:j])
                 if head.absolute:
                     continue
             elif meaning == 3:
@@ -285,7 +280,7 @@ def _request_line(
     elif uri == "*" and method == "OPTIONS":
         path = ""
     else:
-        path_start = _authority(data, target_start, target_end, environ)
+        path_start = authority(data, target_start, target_end, environ)
         path = decode_path(data, path_start, path_end)
         head.absolute = True
     protocol = "HTTP/1.1" if minor > 0 else "HTTP/1.0"
@@ -302,65 +297,6 @@ def _request_line(
     head.fields = 5
     head.size = 89 + len(method) + len(uri) + len(path) + len(string)
     return i + 10
-
-
-def _authority(data: bytes, start: int, end: int, environ: dict[str, object]) -> int:
-    """The host of a target in absolute form becomes HTTP_HOST; where its path begins."""
-    scheme = data[start : start + 8].lower()
-    if scheme.startswith(b"http://"):
-        begin = start + 7
-    elif scheme == b"https://":
-        begin = start + 8
-    else:
-        raise ProtocolError(400, "a request target that is neither a path nor an http URI")
-    i = begin
-    while i < end and data[i] != 47 and data[i] != 63:
-        i += 1
-    environ["HTTP_HOST"] = _host(data[begin:i])
-    return i
-
-
-def decode_path(data: bytes, start: int, end: int) -> str:
-    """Percent-decode once, then remove dot segments (RFC 3986, section 5.2.4).
-
-    Raises ProtocolError on a broken escape and on NUL, which no file or route can hold.
-    """
-    raw = data[start:end]
-    if b"%" in raw:
-        pieces = raw.split(b"%")
-        out = [pieces[0]]
-        for piece in pieces[1:]:
-            if len(piece) < 2:
-                raise ProtocolError(400, "a percent sign without two hexadecimal digits")
-            high = HEX[piece[0]]
-            low = HEX[piece[1]]
-            if high > 15 or low > 15:
-                raise ProtocolError(400, "a percent sign without two hexadecimal digits")
-            if high == 0 and low == 0:
-                raise ProtocolError(400, "an encoded NUL in the path")
-            out.append(bytes((high * 16 + low,)))
-            out.append(piece[2:])
-        raw = b"".join(out)
-    path = raw.decode("latin-1")
-    if "/." in path:
-        path = _remove_dot_segments(path)
-    return path or "/"
-
-
-def _remove_dot_segments(path: str) -> str:
-    kept: list[str] = []
-    segments = path.split("/")[1:]
-    last = len(segments) - 1
-    for index, segment in enumerate(segments):
-        if segment == "..":
-            if kept:
-                kept.pop()
-        elif segment != ".":
-            kept.append(segment)
-            continue
-        if index == last:
-            kept.append("")
-    return "/" + "/".join(kept)
 
 
 def _bad_name(data: bytes, start: int, i: int, end: int) -> ProtocolError:
@@ -386,48 +322,6 @@ def _learn(name: bytes) -> tuple[int, str]:
     if len(_known) < _MAX_KNOWN and len(name) <= 64:
         _known[name] = entry
     return entry
-
-
-def _host(value: bytes) -> str:
-    """The Host value, if it is uri-host [":" port] (RFC 9110, section 7.2): no list of them."""
-    n = len(value)
-    if n == 0:
-        raise ProtocolError(400, "an empty host")
-    i = 0
-    if value[0] == 91:
-        i = value.find(b"]")
-        if i < 3:
-            raise ProtocolError(400, "a malformed IP literal as host")
-        for octet in value[1:i]:
-            if not IP_LITERAL[octet]:
-                raise ProtocolError(400, "a malformed IP literal as host")
-        if b":" not in value[1:i]:
-            raise ProtocolError(400, "a malformed IP literal as host")
-        i += 1
-    else:
-        while i < n and REG_NAME[value[i]]:
-            if value[i] == 37 and (
-                i + 2 >= n or HEX[value[i + 1]] > 15 or HEX[value[i + 2]] > 15
-            ):
-                raise ProtocolError(400, "a host with a broken escape")
-            i += 1
-        if i == 0:
-            raise ProtocolError(400, "a host without a name")
-    if i < n:
-        port = value[i + 1 :]
-        if value[i] != 58 or len(port) > 5:
-            raise ProtocolError(400, "a host with an octet it may not hold")
-        number = 0
-        for octet in port:
-            if HEX[octet] > 9:
-                raise ProtocolError(400, "a host whose port is not a number")
-            number = number * 10 + HEX[octet]
-        if number > 65535:
-            raise ProtocolError(400, "a host whose port is over 65535")
-    text = value.decode("latin-1")
-    if len(_hosts) < _MAX_KNOWN and n <= 255:
-        _hosts[value] = text
-    return text
 
 
 def read_length(data: bytes, start: int, end: int) -> int:

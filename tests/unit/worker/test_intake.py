@@ -346,10 +346,8 @@ def test_reasons_are_sentences_without_input() -> None:
     """What a refusal says goes to the client: nothing of the request is in it."""
     for case in ALL:
         protocol = "uwsgi" if case.name.startswith("packets") else "http"
-        intake = Intake(**{"head_limit": 65535, "body_limit": 0, "memory": 65536})
+        intake = Intake(head_limit=65535, body_limit=0, memory=65536)
         try:
             intake.feed(connection(protocol), case.data or b"x")
         except ProtocolError as error:
             assert re.fullmatch(r"[a-zA-Z0-9 .,;:()/*='+-]+", error.reason), error.reason
-
-

@@ -1,0 +1,131 @@
+"""The scoreboard: one writer, readers in other processes, numbers that stay true."""
+
+import os
+
+import pytest
+
+from quaich.stats import scoreboard
+from quaich.stats.scoreboard import (
+    ACCEPTING,
+    DROPPED,
+    EXCEPTIONS,
+    GENERATION,
+    LANE_REQUESTS,
+    LANE_SINCE,
+    PARKED,
+    PID,
+    REQUESTS,
+    RUNNING,
+    SENT,
+    STARTED,
+    Scoreboard,
+)
+
+
+@pytest.fixture
+def board() -> Scoreboard:
+    return Scoreboard.create(3, 2)
+
+
+def test_it_begins_empty(board: Scoreboard) -> None:
+    for number in (1, 2, 3):
+        slot = board.slot(number)
+        assert [slot.get(field) for field in range(scoreboard.SLOT)] == [0] * scoreboard.SLOT
+
+
+def test_slots_and_lanes_do_not_overlap(board: Scoreboard) -> None:
+    for number in (1, 2, 3):
+        slot = board.slot(number)
+        for field in range(scoreboard.SLOT):
+            slot.set(field, number * 100 + field)
+        for thread in range(2):
+            slot.begin(thread, number * 1000 + thread)
+    for number in (1, 2, 3):
+        slot = board.slot(number)
+        for field in range(scoreboard.SLOT):
+            assert slot.get(field) == number * 100 + field
+        for thread in range(2):
+            assert slot.lane(thread, LANE_SINCE) == number * 1000 + thread
+
+
+def test_another_process_sees_it(board: Scoreboard) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            Scoreboard.attach(board.fd).slot(2).add(REQUESTS, 7)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert board.slot(2).get(REQUESTS) == 7
+    assert board.total(REQUESTS) == 7
+    attached = Scoreboard.attach(board.fd)
+    assert (attached.workers, attached.threads) == (3, 2)
+
+
+def test_a_request(board: Scoreboard) -> None:
+    slot = board.slot(1)
+    slot.begin(1, 1000)
+    assert slot.lane(1, LANE_SINCE) == 1000
+    assert slot.lane(0, LANE_SINCE) == 0
+    slot.end(1, 1500, 42)
+    assert slot.lane(1, LANE_SINCE) == 0
+    assert (slot.lane(1, LANE_REQUESTS), slot.lane(0, LANE_REQUESTS)) == (1, 0)
+    assert (slot.get(REQUESTS), slot.get(SENT), slot.get(RUNNING)) == (1, 42, 500)
+
+
+def test_a_request_that_waits_for_its_client(board: Scoreboard) -> None:
+    """Waiting is not running, and another request in the same thread counts for itself."""
+    slot = board.slot(1)
+    slot.begin(0, 1000)
+    slot.pause(0, 1100)
+    assert slot.lane(0, LANE_SINCE) == 0
+    slot.begin(0, 5000)
+    slot.end(0, 5010, 1)
+    slot.begin(0, 9000)
+    slot.end(0, 9001, 2)
+    assert (slot.get(REQUESTS), slot.get(SENT), slot.get(RUNNING)) == (2, 3, 111)
+
+
+def test_an_end_without_a_beginning_adds_no_time(board: Scoreboard) -> None:
+    slot = board.slot(1)
+    slot.end(0, 10**12, 0)
+    slot.pause(0, 10**12)
+    assert slot.get(RUNNING) == 0
+
+
+def test_a_new_process_keeps_the_totals(board: Scoreboard) -> None:
+    slot = board.slot(1)
+    slot.begin(0, 5)
+    slot.add(REQUESTS, 3)
+    slot.add(EXCEPTIONS, 2)
+    slot.set(ACCEPTING, 1)
+    slot.set(PARKED, 9)
+    slot.clear(4321, 2, 77)
+    assert [slot.get(field) for field in (PID, GENERATION, STARTED)] == [4321, 2, 77]
+    assert [slot.get(field) for field in (REQUESTS, EXCEPTIONS)] == [3, 2]
+    assert [slot.get(field) for field in (ACCEPTING, PARKED)] == [0, 0]
+    assert slot.lane(0, LANE_SINCE) == 0
+
+
+def test_totals(board: Scoreboard) -> None:
+    for number in (1, 2, 3):
+        board.slot(number).add(DROPPED, number)
+    assert board.total(DROPPED) == 6
+
+
+@pytest.mark.parametrize("number", [0, -1, 4])
+def test_there_are_no_other_slots(board: Scoreboard, number: int) -> None:
+    with pytest.raises(IndexError):
+        board.slot(number)
+
+
+def test_another_memory_is_refused() -> None:
+    fd = os.memfd_create("other")
+    os.ftruncate(fd, 4096)
+    with pytest.raises(ValueError, match="not a scoreboard"):
+        Scoreboard.attach(fd)
+    os.close(fd)
+
+
+def test_it_is_not_inherited_by_accident(board: Scoreboard) -> None:
+    assert not os.get_inheritable(board.fd)
