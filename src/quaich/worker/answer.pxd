@@ -1,10 +1,10 @@
 cimport cython
 from quaich.stats.scoreboard cimport Slot
 from quaich.sys.clock cimport micros
-from quaich.sys.io cimport send
 from quaich.wire.http1 cimport Head
 from quaich.worker.connection cimport Connection, Region
 from quaich.worker.intake cimport start_over
+from quaich.worker.outbox cimport flush, push, push_both, put_region
 from quaich.wsgi.call cimport Exchange, Stamp
 
 
@@ -35,12 +35,6 @@ cdef class Answerer:
     @cython.locals(body=bytes, head=bytes)
     cdef _whole(self, Connection conn, Exchange exchange, object result)
     cdef bint _file(self, Connection conn, Exchange exchange, object wrapper) except -1
-    @cython.locals(size=Py_ssize_t, sent=Py_ssize_t)
-    cpdef push(self, Connection conn, bytes data)
-    cdef _push_both(self, Connection conn, bytes head, bytes body)
-    @cython.locals(sent=Py_ssize_t)
-    cpdef bint flush(self, Connection conn) except -1
-    cdef bint _send_region(self, Connection conn, Region region) except -1
     cpdef write_through(self, Connection conn, bytes data)
     @cython.locals(exchange=Exchange)
     cpdef int app_done(self, Connection conn) except -1

@@ -10,11 +10,9 @@ Rules:
   answer never looks whole.
 """
 
-import os
 import select
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
@@ -24,10 +22,10 @@ from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Scoreboard, Slot
 from quaich.sys.clock import micros
-from quaich.sys.io import send, send_file
 from quaich.wire.reply import refusal
 from quaich.worker.connection import Connection, Region
 from quaich.worker.intake import start_over
+from quaich.worker.outbox import flush, push, push_both, put_region
 from quaich.wsgi.call import Exchange, Stamp
 from quaich.wsgi.files import FileWrapper
 
@@ -172,7 +170,7 @@ class Answerer:
                     )
                 if not piece:
                     continue
-                self.push(conn, exchange.part(piece))
+                push(conn, exchange.part(piece))
                 if conn.gone or exchange.complaint or exchange.framing == 0:
                     break
                 if conn.out_size > HIGH_WATER:
@@ -180,7 +178,7 @@ class Answerer:
                     return SUSPEND
             conn.iterator = None
             if not conn.gone:
-                self.push(conn, exchange.finish())
+                push(conn, exchange.finish())
         except BaseException as error:
             return self._failed(conn, error)
         return self.app_done(conn)
@@ -198,16 +196,16 @@ class Answerer:
                     )
             body = result[0] if len(result) == 1 else b"".join(result)
         if exchange.begun:
-            self.push(conn, exchange.framed(body))
-            self.push(conn, exchange.finish())
+            push(conn, exchange.framed(body))
+            push(conn, exchange.finish())
             return
         head = exchange.begin(len(body))
         body = exchange.framed(body)
         exchange.check_promise()
         if len(body) <= JOIN:
-            self.push(conn, head + body)
+            push(conn, head + body)
         else:
-            self._push_both(conn, head, body)
+            push_both(conn, head, body)
 
     def _file(self, conn: Connection, exchange: Exchange, wrapper: FileWrapper) -> bool:
         """Let the kernel send a file; False when it is none and must be read."""
@@ -215,7 +213,7 @@ class Answerer:
         if region is None or exchange.begun:
             return False
         fd, offset, count = region
-        self.push(conn, exchange.begin(count))
+        push(conn, exchange.begin(count))
         if exchange.framing == 0:
             return True
         if exchange.left < count:
@@ -224,105 +222,14 @@ class Answerer:
         exchange.sent += count
         exchange.check_promise()
         if count and not conn.gone:
-            if conn.out is None:
-                conn.out = deque()
-            conn.out.append(Region(fd, offset, count))
             conn.how = " via sendfile()"
-            self.flush(conn)
-        return True
-
-    def push(self, conn: Connection, data: bytes) -> None:
-        """Send ``data`` behind what waits; what the kernel does not take waits too."""
-        size = len(data)
-        if conn.gone or size == 0:
-            return
-        if conn.out:
-            conn.out.append(data)
-            conn.out_size += size
-            return
-        try:
-            sent = send(conn.fd, data, 0)
-        except OSError:
-            conn.gone = True
-            return
-        if sent < size:
-            if conn.out is None:
-                conn.out = deque()
-            conn.out.append(data)
-            conn.out_offset = sent if sent > 0 else 0
-            conn.out_size = size - conn.out_offset
-
-    def _push_both(self, conn: Connection, head: bytes, body: bytes) -> None:
-        if conn.out or conn.gone:
-            self.push(conn, head)
-            self.push(conn, body)
-            return
-        try:
-            sent = os.writev(conn.fd, (head, body))
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            conn.gone = True
-            return
-        if sent == len(head) + len(body):
-            return
-        if conn.out is None:
-            conn.out = deque()
-        if sent < len(head):
-            conn.out.append(head)
-            conn.out.append(body)
-            conn.out_offset = sent
-        else:
-            conn.out.append(body)
-            conn.out_offset = sent - len(head)
-        conn.out_size = len(head) + len(body) - sent
-
-    def flush(self, conn: Connection) -> bool:
-        """Send what waits; False when the kernel takes no more of it now."""
-        out = conn.out
-        assert out is not None
-        try:
-            while out:
-                item = out[0]
-                if type(item) is Region:
-                    if not self._send_region(conn, item):
-                        return False
-                else:
-                    assert type(item) is bytes
-                    sent = send(conn.fd, item, conn.out_offset)
-                    if sent < 0:
-                        return False
-                    conn.out_size -= sent
-                    conn.out_offset += sent
-                    if conn.out_offset < len(item):
-                        return False
-                    conn.out_offset = 0
-                out.popleft()
-        except OSError:
-            conn.gone = True
-            out.clear()
-        return True
-
-    def _send_region(self, conn: Connection, region: Region) -> bool:
-        while region.count > 0:
-            sent = send_file(conn.fd, region.fd, region.offset, min(region.count, 1 << 30))
-            if sent < 0:
-                return False
-            if sent == 0:
-                exchange = conn.exchange
-                assert exchange is not None
-                exchange.left += region.count
-                exchange.sent -= region.count
-                exchange.check_promise()
-                break
-            region.offset += sent
-            region.count -= sent
+            put_region(conn, Region(fd, offset, count))
         return True
 
     def write_through(self, conn: Connection, data: bytes) -> None:
         """``write()``: the one call that may wait for a client, as its contract leaves no choice:
         it returns nothing that could be resumed.  It waits ``write_timeout`` seconds at most."""
-        self.push(conn, data)
+        push(conn, data)
         if conn.out_size > HIGH_WATER:
             poll = select.poll()
             poll.register(conn.fd, select.POLLOUT)
@@ -330,7 +237,7 @@ class Answerer:
                 if not poll.poll(self.write_timeout * 1000):
                     conn.gone = True
                 else:
-                    self.flush(conn)
+                    flush(conn)
         if conn.gone:
             raise ConnectionResetError("write error: the client is gone")
 
@@ -421,7 +328,7 @@ class Answerer:
         exchange.framing = 0
         exchange.close = True
         exchange.head_size = len(page)
-        self.push(conn, page)
+        push(conn, page)
 
     def _log_failure(self, conn: Connection, error: BaseException, what: str) -> None:
         method, uri = _request_of(conn)

@@ -4,6 +4,7 @@ from quaich.sys.io cimport Poller, receive, send
 from quaich.worker.answer cimport Answerer
 from quaich.worker.connection cimport Connection, Door
 from quaich.worker.intake cimport Intake
+from quaich.worker.outbox cimport flush
 
 
 cdef class Lane:

@@ -29,6 +29,7 @@ from quaich.wire.reply import refusal
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
 from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
 from quaich.worker.intake import CONTINUE, READY, Intake, drop_spool
+from quaich.worker.outbox import flush
 
 READ = 16384
 """Octets asked of the kernel at a time for a head."""
@@ -334,7 +335,7 @@ class Engine:
     def _continue_reply(self, conn: Connection, lane: Lane) -> None:
         """There is room for what waits to be sent."""
         waited = conn.out_size
-        if not self.answerer.flush(conn):
+        if not flush(conn):
             if conn.out_size < waited or conn.how:
                 conn.deadline = self.now + self._stall(conn)
             if conn.suspended and self.threads > 1:
