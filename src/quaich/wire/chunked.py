@@ -14,6 +14,8 @@ MAX_LINE = 1024
 MAX_TRAILERS = 8192
 """Octets of all trailer fields together, as much as nginx gives one header line."""
 
+_FORBIDDEN = frozenset((b"content-length", b"host", b"transfer-encoding"))
+
 _SIZE = 0
 _DATA = 1
 _DATA_END = 2
@@ -118,3 +120,5 @@ def _check_trailer(line: bytes) -> None:
     for octet in value:
         if not VALUE[octet]:
             raise ProtocolError(400, "a control octet in a trailer")
+    if name.lower() in _FORBIDDEN:
+        raise ProtocolError(400, "a trailer that frames or routes a message (RFC 9110, 6.5.1)")
