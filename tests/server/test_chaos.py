@@ -2,8 +2,8 @@
 the descriptors it began with."""
 
 import contextlib
-import random
 import os
+import random
 import re
 import socket
 import struct

@@ -1,12 +1,14 @@
 """PEP 3333 over real sockets: applications that keep to it and applications that do not."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import Site
+from tests.server.conftest import BEHAVIOURS, Site
 from tests.support import http, uwsgi
 from tests.support.net import exchange
+from tests.support.ports import free_port
 
 HOST = b"Host: a\r\n"
 
@@ -466,3 +468,16 @@ class TestRequestLog:
                 assert client.closed(), "the line is written before"
         site.server.stop()
         assert {match["uri"] for match in REQUEST_LINE.finditer(site.server.log)} == logged
+
+    def test_a_mounted_application_that_fails_is_one_nevertheless(self, serving) -> None:
+        site = serving("--mount", f"/x={BEHAVIOURS}", "--manage-script-name")
+        site.get("/x/raises")
+        site.server.wait_line(r"^\[pid: \d+\|app: 0\|req: 1/1\] .* GET /x/raises => ", 10)
+
+    def test_no_application(self, start, tmp_path: Path) -> None:
+        port = free_port()
+        server = start("--http-socket", f"127.0.0.1:{port}", "--wsgi-file", str(tmp_path / "no.py"))
+        server.wait_ready()
+        assert http.get(("127.0.0.1", port)).status == 500
+        server.wait_line(r"^\[pid: \d+\|app: -1\|req: -1/-1\] .*\(HTTP/1\.1 500\)", 10)
+        assert "no python application found, check your startup logs for errors" in server.log

@@ -24,9 +24,13 @@ _DONE = 4
 
 
 class ChunkedDecoder:
-    """Feed it octets, get body octets; ``done`` once the last chunk and its trailers are read."""
+    """Feed it octets, get body octets; ``done`` once the last chunk and its trailers are read.
 
-    def __init__(self) -> None:
+    ``limit`` is the longest body that is taken, 0 for any; a chunk is refused by its size.
+    """
+
+    def __init__(self, limit: int = 0) -> None:
+        self.limit = limit
         self.done = False
         self.received = 0
         self._state = _SIZE
@@ -37,7 +41,7 @@ class ChunkedDecoder:
     def feed(self, data: bytes, start: int, out: list[bytes]) -> int:
         """Decode ``data[start:]``, append body octets to ``out``; the offset after what was used.
 
-        Used is all of it, unless the body ended before.  Raises ProtocolError (400).
+        Used is all of it, unless the body ended before.  Raises ProtocolError (400 or 413).
         """
         n = len(data)
         i = start
@@ -78,6 +82,8 @@ class ChunkedDecoder:
     def _on_line(self, line: bytes) -> None:
         if self._state == _SIZE:
             self._left = _chunk_size(line)
+            if self.limit and self.received + self._left > self.limit:
+                raise ProtocolError(413, f"a body of more than {self.limit} octets (limit-post)")
             self._state = _DATA if self._left else _TRAILERS
         elif self._state == _DATA_END:
             self._state = _SIZE

@@ -266,6 +266,7 @@ class Answerer:
         conn.exchange = None
         conn.context = None
         conn.how = ""
+        conn.unserved = False
         start_over(conn)
         if conn.gone or exchange.broken:
             return ABORT
@@ -316,6 +317,7 @@ class Answerer:
 
     def _no_application(self, conn: Connection) -> int:
         self.log.error("no python application found, check your startup logs for errors")
+        conn.unserved = True
         self._internal_error(conn)
         return self.app_done(conn)
 
@@ -399,7 +401,7 @@ class Answerer:
             headers=exchange.head.count if exchange.head is not None else 2,
             headers_size=exchange.head_size,
             core=conn.home,
-            has_app=exchange.head is not None or self.application is not None,
+            has_app=not conn.unserved,
         )
         self.log.write(line)
 

@@ -56,3 +56,4 @@ cdef class Connection:
     cdef public unsigned long long app_ended
     cdef public tuple record
     cdef public str how
+    cdef public bint unserved

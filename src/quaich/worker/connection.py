@@ -71,7 +71,7 @@ class Connection:
     did not take yet, ``out_offset`` how much of its first item it took; ``iterator`` an
     application's reply that is not exhausted, ``context`` and ``home`` the context and the thread
     it began in; ``suspended`` that it waits with that iterator; ``gone`` that the client cannot be
-    reached any more.
+    reached any more; ``unserved`` that there was no application for the request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -111,6 +111,7 @@ class Connection:
         self.app_ended = 0
         self.record: tuple[Any, ...] | None = None
         self.how = ""
+        self.unserved = False
 
     def write_through(self, data: bytes) -> None:
         """The sink of this connection's exchange."""

@@ -14,12 +14,11 @@ cdef class Intake:
 
     @cython.locals(
         buffer=bytes, door=Door, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, head=Head,
-        environ=dict, used=Py_ssize_t, rest=bytes,
+        environ=dict, used=Py_ssize_t, rest=bytes, limit="long long",
     )
     cpdef int next(self, Connection conn) except -1
 
     cdef _incomplete(self, Connection conn, Py_ssize_t start, Py_ssize_t end)
-    cdef _check_size(self, long long size)
     @cython.locals(size=Py_ssize_t, end="long long")
     cdef Py_ssize_t _gather(self, Connection conn, bytes data, Py_ssize_t start) except? -3
     cdef _keep(self, Connection conn, bytes piece)

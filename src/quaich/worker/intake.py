@@ -86,13 +86,15 @@ class Intake:
         conn.head = head
         conn.environ = environ
         if head.chunked:
-            conn.decoder = ChunkedDecoder()
+            conn.decoder = ChunkedDecoder(self.body_limit)
         elif head.content_length <= 0:
             environ["wsgi.input"] = io.BytesIO()
             conn.state = REPLY
             return READY
         else:
-            self._check_size(head.content_length)
+            limit = self.body_limit
+            if limit and head.content_length > limit:
+                raise ProtocolError(413, f"a body of more than {limit} octets (limit-post)")
             conn.missing = head.content_length
         conn.state = BODY
         conn.body = []
@@ -123,17 +125,12 @@ class Intake:
             parse_head(buffer, start, len(buffer), {})
         conn.seen = len(buffer)
 
-    def _check_size(self, size: int) -> None:
-        if self.body_limit and size > self.body_limit:
-            raise ProtocolError(413, f"a body of more than {self.body_limit} octets (limit-post)")
-
     def _gather(self, conn: Connection, data: bytes, start: int) -> int:
         """Keep body octets; the offset after the body's last one, or -1 when more must come."""
         size = len(data)
         if conn.decoder is not None:
             pieces: list[bytes] = []
             end = conn.decoder.feed(data, start, pieces)
-            self._check_size(conn.decoder.received)
             for piece in pieces:
                 self._keep(conn, piece)
             return end if conn.decoder.done else -1

@@ -250,7 +250,11 @@ class Engine:
                 f"accept failed: {error.strerror}; accepting pauses for {PAUSE} s at a time and "
                 "idle connections are closed (raise the limit of open files)"
             )
-        idle = [conn for conn in list(self.table.values()) if conn.state == HEAD and conn.served]
+        idle = [
+            conn
+            for conn in list(self.table.values())
+            if conn.state == HEAD and conn.served and not conn.buffer
+        ]
         idle.sort(key=_deadline)
         for conn in idle[: max(1, len(idle) // 8)]:
             if self.table.pop(conn.fd, None) is conn:

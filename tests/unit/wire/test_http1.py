@@ -10,7 +10,6 @@ from quaich.errors import ProtocolError
 from quaich.wire import http1, target
 from quaich.wire.grammar import HEX, TARGET, TOKEN, VALUE
 from quaich.wire.http1 import find_end, parse_head, read_length, skip_empty_lines
-from quaich.wire.target import decode_path
 
 HEAD = b"GET /a?b HTTP/1.1\r\nHost: example.org\r\nX-A: 1\r\n\r\n"
 
