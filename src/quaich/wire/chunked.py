@@ -1,6 +1,6 @@
 """The chunked transfer coding (RFC 9112, section 7.1), decoded as it arrives.
 
-Everything is checked, also what is thrown away: sizes are 1 to 16 hexadecimal digits, extensions
+Everything is checked, also what is thrown away: sizes are 1 to 15 hexadecimal digits, extensions
 and trailers are bounded and hold no control octet, each chunk ends in CRLF.  Trailers are read and
 dropped: merging them into a request that has begun would let them replace its fields.
 """
@@ -107,13 +107,54 @@ def _chunk_size(line: bytes) -> int:
     if i == 0 or i > 15:
         raise ProtocolError(400, "a chunk size that is not 1 to 15 hexadecimal digits")
     if i < n:
-        extension = line[i:].lstrip(b" \t")
-        if not extension.startswith(b";"):
-            raise ProtocolError(400, "a chunk size followed by something else than an extension")
-        for octet in extension:
-            if not VALUE[octet]:
-                raise ProtocolError(400, "a control octet in a chunk extension")
+        _check_extensions(line, i)
     return number
+
+
+def _check_extensions(line: bytes, i: int) -> None:
+    """``*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )``, to the end."""
+    n = len(line)
+    while i < n:
+        i = _skip_space(line, i)
+        if i >= n or line[i] != 59:
+            raise ProtocolError(400, "a chunk size followed by something else than an extension")
+        i = _token_end(line, _skip_space(line, i + 1))
+        after = _skip_space(line, i)
+        if after < n and line[after] == 61:
+            i = _skip_space(line, after + 1)
+            if i < n and line[i] == 34:
+                i = _quoted_end(line, i)
+            else:
+                i = _token_end(line, i)
+
+
+def _skip_space(line: bytes, i: int) -> int:
+    while i < len(line) and (line[i] == 32 or line[i] == 9):
+        i += 1
+    return i
+
+
+def _token_end(line: bytes, i: int) -> int:
+    start = i
+    while i < len(line) and TOKEN[line[i]]:
+        i += 1
+    if i == start:
+        raise ProtocolError(400, "a chunk extension without a name or a value")
+    return i
+
+
+def _quoted_end(line: bytes, i: int) -> int:
+    """After the closing quote of the quoted-string that begins at ``i``."""
+    i += 1
+    while i < len(line) and line[i] != 34:
+        if line[i] == 92:
+            i += 1
+        if i >= len(line) or not VALUE[line[i]]:
+            raise ProtocolError(400, "a chunk extension with a broken quoted string")
+        i += 1
+    if i >= len(line):
+        raise ProtocolError(400, "a chunk extension whose quoted string does not end")
+    return i + 1
 
 
 def _check_trailer(line: bytes) -> None:

@@ -33,8 +33,6 @@ them differently, so they pass.  Octets of 0x80 and above are a client's encodin
 REG_NAME = _table(b"-._~!$&'()*+;=%" + DIGITS + ALPHA)
 """reg-name of RFC 3986, section 3.2.2, without the comma, which would make a list of hosts."""
 
-IP_LITERAL = _table(b":.abcdefABCDEF" + DIGITS)
-
 HEX = bytes(
     int(chr(octet), 16) if octet in b"0123456789abcdefABCDEF" else 255 for octet in range(256)
 )

@@ -5,7 +5,7 @@ nothing else.  What can be read in two ways is refused.
 """
 
 from quaich.errors import ProtocolError
-from quaich.wire.grammar import HEX, IP_LITERAL, REG_NAME
+from quaich.wire.grammar import HEX, REG_NAME
 
 _MAX_KNOWN = 2048
 
@@ -85,10 +85,7 @@ def check_host(value: bytes) -> str:
         i = value.find(b"]")
         if i < 3:
             raise ProtocolError(400, "a malformed IP literal as host")
-        for octet in value[1:i]:
-            if not IP_LITERAL[octet]:
-                raise ProtocolError(400, "a malformed IP literal as host")
-        if b":" not in value[1:i]:
+        if not _is_ipv6(value[1:i]):
             raise ProtocolError(400, "a malformed IP literal as host")
         i += 1
     else:
@@ -115,3 +112,35 @@ def check_host(value: bytes) -> str:
     if len(_hosts) < _MAX_KNOWN and n <= 255:
         _hosts[value] = text
     return text
+
+
+def _is_ipv6(text: bytes) -> bool:
+    """Whether this is an IPv6address of RFC 3986, section 3.2.2; no zone and no IPvFuture."""
+    halves = text.split(b"::")
+    if len(halves) > 2:
+        return False
+    groups = 0
+    for index, half in enumerate(halves):
+        parts = half.split(b":") if half else []
+        for position, part in enumerate(parts):
+            last = index == len(halves) - 1 and position == len(parts) - 1
+            if last and b"." in part:
+                if not _is_ipv4(part):
+                    return False
+                groups += 2
+            elif not 1 <= len(part) <= 4 or any(HEX[octet] > 15 for octet in part):
+                return False
+            else:
+                groups += 1
+    return groups == 8 if len(halves) == 1 else groups <= 7
+
+
+def _is_ipv4(text: bytes) -> bool:
+    parts = text.split(b".")
+    return len(parts) == 4 and all(
+        1 <= len(part) <= 3
+        and all(HEX[octet] <= 9 for octet in part)
+        and not (len(part) > 1 and part[0] == 48)
+        and int(part) <= 255
+        for part in parts
+    )

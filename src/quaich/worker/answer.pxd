@@ -19,7 +19,9 @@ cdef class Answerer:
     cdef public bint log_5xx
     cdef public bint log_all
     cdef public bint recording
-    cdef public double write_timeout
+    cdef public double http_timeout
+    cdef public double gateway_timeout
+    cdef public set removed
     cdef public int threads
     cdef public Stamp stamp
     cdef public long long stamp_second
@@ -46,6 +48,7 @@ cdef class Answerer:
     cdef int _failed(self, Connection conn, object error) except -1
     cdef int _no_application(self, Connection conn) except -1
     cdef _internal_error(self, Connection conn)
+    cdef _report_removed(self, Connection conn, list names)
     @cython.locals(head=Head, environ=dict, fields=int, size=Py_ssize_t)
     cdef _record(self, Connection conn)
     cdef _write_line(self, Connection conn, Exchange exchange)

@@ -56,7 +56,8 @@ class Answerer:
 
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
     ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx;
-    ``closing`` that every connection ends after its next reply.
+    ``closing`` that every connection ends after its next reply; ``write_timeouts`` are those of
+    ``write()`` where HTTP and where a gateway protocol is spoken.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Answerer:
         log: Log,
         request_log: RequestLog | None,
         log_statuses: tuple[bool, bool, bool],
-        write_timeout: float,
+        write_timeouts: tuple[float, float],
         threads: int,
     ) -> None:
         self.choose = choose
@@ -80,7 +81,8 @@ class Answerer:
         self.request_log = request_log
         self.log_all, self.log_4xx, self.log_5xx = log_statuses
         self.recording = request_log is not None
-        self.write_timeout = write_timeout
+        self.http_timeout, self.gateway_timeout = write_timeouts
+        self.removed: set[str] = set()
         self.threads = threads
         self.stamp = Stamp()
         self.stamp_second = 0
@@ -228,13 +230,14 @@ class Answerer:
 
     def write_through(self, conn: Connection, data: bytes) -> None:
         """``write()``: the one call that may wait for a client, as its contract leaves no choice:
-        it returns nothing that could be resumed.  It waits ``write_timeout`` seconds at most."""
+        it returns nothing that could be resumed.  It waits ``write_timeouts`` seconds at most."""
         push(conn, data)
         if conn.out_size > HIGH_WATER:
             poll = select.poll()
             poll.register(conn.fd, select.POLLOUT)
             while conn.out_size > HIGH_WATER and not conn.gone:
-                if not poll.poll(self.write_timeout * 1000):
+                timeout = self.http_timeout if conn.http else self.gateway_timeout
+                if not poll.poll(timeout * 1000):
                     conn.gone = True
                 else:
                     flush(conn)
@@ -261,6 +264,8 @@ class Answerer:
             self._close_result(conn)
         if exchange.complaint:
             self._complain(conn, exchange.complaint)
+        if exchange.head is not None and exchange.head.removed is not None:
+            self._report_removed(conn, exchange.head.removed)
         if self.recording:
             self._write_line(conn, exchange)
         conn.exchange = None
@@ -346,6 +351,17 @@ class Answerer:
     def _complain(self, conn: Connection, complaint: str) -> None:
         method, uri = _request_of(conn)
         self.log.error(f"application error: {method} {uri}: {complaint}")
+
+    def _report_removed(self, conn: Connection, names: list[str]) -> None:
+        """Once for each name: it stands in every reply of such an application."""
+        method, uri = _request_of(conn)
+        for name in names:
+            if name not in self.removed:
+                self.removed.add(name)
+                self.log.warning(
+                    f"application: {method} {uri}: the header {name} was taken out; only the "
+                    "server may send it (PEP 3333, hop-by-hop)"
+                )
 
     def _restamp(self, second: int) -> None:
         # Not strftime: names of days and months are English whatever the locale.

@@ -69,7 +69,9 @@ class Intake:
             if conn.trusted and (
                 "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
             ):
-                environ["wsgi.url_scheme"] = url_scheme(environ)
+                scheme = url_scheme(environ)
+                if scheme == "https":
+                    environ["wsgi.url_scheme"] = scheme
         else:
             end = packet_size(buffer, 0)
             if end - 4 > self.head_limit:

@@ -44,6 +44,7 @@ cdef class Engine:
 
     @cython.locals(table=dict, ready=list, now=double, planned=double, fd=int, conn=Connection)
     cpdef run(self, Lane lane)
+    cdef _guarded(self, Connection conn, Lane lane)
     @cython.locals(ready=list, timeout=int)
     cdef list _wait(self, Lane lane)
     cdef _other(self, int fd)

@@ -16,6 +16,7 @@ import socket
 import struct
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -169,7 +170,7 @@ class Engine:
             for fd in ready:
                 conn = table.pop(fd, None)
                 if conn is not None:
-                    self._event(conn, lane)
+                    self._guarded(conn, lane)
                 else:
                     door = self.doors.get(fd)
                     if door is not None:
@@ -184,6 +185,15 @@ class Engine:
                 planned = self.next_sweep
                 self.next_sweep = now + 1.0
                 self._sweep(planned)
+
+    def _guarded(self, conn: Connection, lane: Lane) -> None:
+        """A defect of ours costs one connection and a traceback in the log, never a thread."""
+        try:
+            self._event(conn, lane)
+        except Exception:
+            self.log.error(f"a defect in quaich ended the connection of {conn.address or '-'}")
+            self.log.block(traceback.format_exc())
+            self._reset(conn)
 
     def _wait(self, lane: Lane) -> list[int]:
         if lane.backlog:
@@ -234,7 +244,7 @@ class Engine:
         conn = Connection(fd, door, address, port, self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
         # Tried at once: with deferred accept the request is already here.
-        self._event(conn, lane)
+        self._guarded(conn, lane)
 
     def _starved(self, error: OSError) -> None:
         """Out of descriptors or memory: wait a moment, and let idle clients make room."""
@@ -536,7 +546,11 @@ def _half_close(fd: int) -> None:
 
 
 def _abort_on_close(fd: int) -> None:
-    whole = socket.socket(fileno=fd)
+    try:
+        whole = socket.socket(fileno=fd)
+    except OSError:
+        # Closed already: there is nothing left to abort.
+        return
     try:
         whole.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     finally:

@@ -65,7 +65,7 @@ def run_worker(
         log=log,
         request_log=RequestLog(os.getpid()) if recording else None,
         log_statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
-        write_timeout=float(config.http_timeout),
+        write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
     )
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
