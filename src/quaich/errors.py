@@ -17,11 +17,20 @@ class QuaichError(Exception):
 
 
 class ConfigError(QuaichError):
-    """A configuration that cannot be used; ``place`` is where it was written (``site.ini:12``)."""
+    """A configuration that cannot be used; ``place`` is where it was written (``site.ini:12``).
 
-    def __init__(self, message: str, place: str = "") -> None:
+    ``code`` is its row in the table of diagnostics (``quaich.config.codes``), ``message`` the
+    text without the place, ``key`` the option as it was written, when it is about one, and
+    ``fallback`` the configuration that this one names for its failure.
+    """
+
+    def __init__(self, message: str, place: str = "", code: str = "") -> None:
         super().__init__(f"{place}: {message}" if place else message)
+        self.message = message
         self.place = place
+        self.code = code
+        self.key = ""
+        self.fallback = ""
 
 
 class UsageError(ConfigError):

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from quaich.errors import ConfigError
 
-INFO = "info"
+ERROR = "error"
 WARNING = "warning"
+NOTE = "note"
 
 _C = TypeVar("_C", bound="ConfigBase")
 
@@ -27,14 +28,23 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """Something the operator should know about the configuration; it never stops a start."""
+    """Something the operator should know about the configuration; it never stops a start.
+
+    ``code`` is its row in ``quaich.config.codes``, ``key`` the option as it was written; ``line``
+    and ``column`` count from 1 and are 0 when there is none.
+    """
 
     severity: str
     place: str
     text: str
+    code: str = ""
+    line: int = 0
+    column: int = 0
+    key: str = ""
 
     def __str__(self) -> str:
-        return printable(f"{self.place}: {self.text}" if self.place else self.text)
+        text = f"{self.place}: {self.text}" if self.place else self.text
+        return printable(f"{text} [{self.code}]" if self.code else text)
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,15 @@ def modern(arguments: Sequence[str]) -> CommandLine:
             name, equals, value = argument[2:].partition("=")
             option = BY_LONG_NAME.get(name)
             if option is None:
-                raise UsageError(f"unknown option --{name}{hint(name, BY_LONG_NAME, '--')}")
+                suggestion = hint(name, BY_LONG_NAME, "--")
+                raise UsageError(f"unknown option --{name}{suggestion}", code="QX104")
             if equals and option.arg == NO_ARGUMENT:
                 result.items.append(_item(name, value))
             else:
                 result.items.append(_long(argument[2:], rest, name))
         elif argument.startswith("-") and argument != "-":
-            raise UsageError(f"unknown option {argument}; quaich serve takes long options only")
+            message = f"unknown option {argument}; quaich serve takes long options only"
+            raise UsageError(message, code="QX104")
         else:
             result.others.append(argument)
     return result
@@ -79,11 +81,12 @@ def _expand(text: str) -> str:
         return name
     matches = [known for known in _LONG if known.startswith(name)] if name else []
     if not matches:
-        raise UsageError(f"unknown option --{name}{hint(name, _LONG, '--')}")
+        suggestion = hint(name, _LONG, "--")
+        raise UsageError(f"unknown option --{name}{suggestion}", code="QX104")
     if len(matches) > 1:
         shown = ", ".join(f"--{match}" for match in matches[:6])
         more = f" and {len(matches) - 6} more" if len(matches) > 6 else ""
-        raise UsageError(f"--{name} is ambiguous: it may be {shown}{more}")
+        raise UsageError(f"--{name} is ambiguous: it may be {shown}{more}", code="QX105")
     return matches[0]
 
 
@@ -92,7 +95,8 @@ def _long(text: str, rest: Iterator[str], name: str) -> Item:
     _, equals, value = text.partition("=")
     if option.arg == NO_ARGUMENT and equals:
         raise UsageError(
-            f"--{name} takes no value on the command line (in a file: {name} = {value})"
+            f"--{name} takes no value on the command line (in a file: {name} = {value})",
+            code="QX106",
         )
     if equals:
         return _item(name, value)
@@ -104,7 +108,7 @@ def _bundle(letters: str, rest: Iterator[str]) -> list[Item]:
     for index, letter in enumerate(letters):
         option = _SHORT.get(letter)
         if option is None:
-            raise UsageError(f"unknown option -{letter}")
+            raise UsageError(f"unknown option -{letter}", code="QX104")
         attached = letters[index + 1 :]
         if option.arg == NO_ARGUMENT:
             items.append(_item(option.name, None))
@@ -120,5 +124,6 @@ def _bundle(letters: str, rest: Iterator[str]) -> list[Item]:
 def _next(option: Option, written: str, rest: Iterator[str]) -> str:
     value = next(rest, None)
     if value is None:
-        raise UsageError(f"{written} needs a value: expected {option.kind.expected}")
+        message = f"{written} needs a value: expected {option.kind.expected}"
+        raise UsageError(message, code="QX106")
     return value

@@ -1,12 +1,13 @@
 """Options from the environment: ``UWSGI_*`` before everything else, ``QUAICH_*`` after.
 
-``UWSGI_HTTP_SOCKET`` names the option ``http-socket``.  uWSGI passes facts to its own children by
-variables of the same shape; those are no options.
+``UWSGI_HTTP_SOCKET`` names the option ``http-socket``.  ``QUAICH_HTTP_SOCKET`` outranks all that
+is written elsewhere, also where values would add up: it replaces them.  uWSGI passes facts to its
+own children by variables of the same shape; those are no options.
 """
 
 from collections.abc import Mapping
 
-from quaich.config.item import ENVIRONMENT, Item
+from quaich.config.item import ENVIRONMENT, OVERRIDE, Item
 
 UWSGI = "UWSGI_"
 QUAICH = "QUAICH_"
@@ -29,8 +30,9 @@ _NOT_OPTIONS = frozenset(
 
 def read(environ: Mapping[str, str], prefix: str) -> list[Item]:
     """The options that variables with a prefix set, in the order of the environment."""
+    source = OVERRIDE if prefix == QUAICH else ENVIRONMENT
     return [
-        Item(name[len(prefix) :].lower().replace("_", "-"), value, name, ENVIRONMENT)
+        Item(name[len(prefix) :].lower().replace("_", "-"), value, name, source)
         for name, value in environ.items()
         if name.startswith(prefix) and name not in _NOT_OPTIONS
     ]

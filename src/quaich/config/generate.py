@@ -1,15 +1,15 @@
 """Write the files that are made from the option table: ``python -m quaich.config.generate``.
 
-``effective.py`` gives ``Config`` a typed field per implemented option, and the reference page
-describes each.  Both are committed; a test fails when either no longer matches the table.
+``effective.py`` gives ``Config`` a typed field per implemented option, and the reference pages
+describe each.  All are committed; a test fails when one no longer matches the table.
 """
 
 import sys
 from pathlib import Path
 
-from quaich.config.help import reference
 from quaich.config.options import TABLE
 from quaich.config.options.row import Option
+from quaich.config.reference import pages
 
 _HEAD = '''"""The frozen configuration: one typed field per implemented option.
 
@@ -46,10 +46,9 @@ def effective() -> str:
 
 def outputs(root: Path) -> dict[Path, str]:
     """Each generated file of the source tree at ``root``, with the content it should have."""
-    return {
-        root / "src/quaich/config/effective.py": effective(),
-        root / "docs/reference/options.md": reference(),
-    }
+    found = {root / "docs/reference" / name: text for name, text in pages().items()}
+    found[root / "src/quaich/config/effective.py"] = effective()
+    return found
 
 
 def main() -> int:

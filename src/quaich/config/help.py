@@ -1,33 +1,34 @@
-"""The texts made from the option table: ``--help`` and the reference page.
+"""The texts made from the option table for the command line: ``--help`` and one option's row.
 
 Every known name appears in the help with its status, so that no name a uWSGI user may look for
 meets silence.
 """
 
 from quaich.config.options import TABLE
-from quaich.config.options.row import (
-    DIFFERS,
-    NO_ARGUMENT,
-    NO_EFFECT,
-    OPTIONAL,
-    PLANNED,
-    SAME,
-    Option,
-)
+from quaich.config.options.row import DIFFERS, NO_EFFECT, PLANNED, REFUSED, SAME, Option
 
 _NAME_COLUMN = 40
 
 
+def status(option: Option) -> str:
+    """How an option relates to uWSGI's, in one phrase."""
+    if option.modern:
+        return "quaich's own"
+    if option.relation == SAME:
+        return "as in uWSGI"
+    if option.relation == DIFFERS:
+        return f"differs from uWSGI: {option.why}"
+    if option.relation == NO_EFFECT:
+        return f"accepted without effect: {option.why}"
+    if option.relation == REFUSED:
+        return f"not supported: {option.why}; use {option.instead}"
+    handling = f"refused: {option.guards}" if option.guards else "ignored with a warning"
+    return f"planned with {option.capability}; until then {handling}"
+
+
 def _help_line(option: Option, name: str) -> str:
     flags = f"-{option.short}|--{name}" if option.short else f"--{name}"
-    if option.implemented:
-        text = option.help
-    elif option.relation == NO_EFFECT:
-        text = f"[no effect] {option.why}"
-    elif option.guards:
-        text = f"[not supported yet; refused: {option.guards}]"
-    else:
-        text = "[not supported yet; ignored with a warning]"
+    text = option.help if option.implemented else f"[{status(option)}]"
     return f"    {flags:<{_NAME_COLUMN}}{text}\n"
 
 
@@ -38,7 +39,7 @@ def _section(title: str, options: list[Option]) -> str:
 
 def compatible_help(program: str) -> str:
     """The answer to ``--help``: all names, the ones that work first."""
-    options = [option for option in TABLE if not option.modern]
+    options = [option for option in TABLE if option.both_doors or not option.modern]
     return (
         f"Usage: {program} [options...]\n"
         f"       quaich serve module:app [options...]    (see: quaich serve --help)\n\n"
@@ -47,7 +48,8 @@ def compatible_help(program: str) -> str:
             "Accepted without effect:",
             [option for option in options if option.relation == NO_EFFECT],
         )
-        + _section("Known:", [option for option in options if option.relation == PLANNED])
+        + _section("Planned:", [option for option in options if option.relation == PLANNED])
+        + _section("Refused:", [option for option in options if option.relation == REFUSED])
     ).rstrip() + "\n"
 
 
@@ -66,66 +68,3 @@ def modern_help() -> str:
         "is fatal.  Unknown options are errors.\n\n"
         f"Options:\n{lines}"
     )
-
-
-_RELATIONS = {SAME: "the same as uWSGI's", DIFFERS: "differs from uWSGI's"}
-
-
-def _default(option: Option) -> str:
-    if option.kind.repeats:
-        return "none; may be given more than once"
-    if option.default is None:
-        return "none"
-    return f"`{option.kind.write(option.default)}`"
-
-
-def _entry(option: Option) -> str:
-    names = ", ".join(f"`{name}`" for name in option.names)
-    if option.short:
-        names += f", `-{option.short}`"
-    relation = "not in uWSGI" if option.modern else _RELATIONS[option.relation]
-    if option.why:
-        relation += f": {option.why}"
-    lines = [f"### {option.name}", "", f"{option.help[0].upper()}{option.help[1:]}.", ""]
-    lines.append(f"- Names: {names}")
-    if option.arg == NO_ARGUMENT:
-        lines.append("- Value: a flag; in a file, `true` or `false`")
-    else:
-        optional = " (optional)" if option.arg == OPTIONAL else ""
-        lines.append(f"- Value: {option.kind.expected}{optional}")
-    if not option.acts:
-        lines.append(f"- Default: {_default(option)}")
-        lines.append(f"- Changed by a reload: {'yes' if option.reloadable else 'no'}")
-    lines.append(f"- Relation: {relation}")
-    return "\n".join(lines) + "\n"
-
-
-def reference() -> str:
-    """The reference page of the implemented options, in the order of the table."""
-    known = sum(len(option.names) for option in TABLE if option.relation == PLANNED)
-    head = (
-        "# Options\n\n"
-        "Generated from the option table by `python -m quaich.config.generate`; do not edit.\n\n"
-        "Each option works on the command line (`--name value`), in ini and JSON files\n"
-        "(`name = value`), and in the environment (`UWSGI_NAME`, and `QUAICH_NAME`, which\n"
-        "comes last and so outranks everything; `quaich serve` reads only `QUAICH_NAME`).\n"
-        "Of a scalar the last value counts; options that may be given more than once add up.\n\n"
-        f"{known} more names of uWSGI's are known and not supported yet:\n"
-        "using one is a warning, or an error where ignoring it would remove a protection.\n"
-    )
-    parts = [head]
-    groups = dict.fromkeys(option.group for option in TABLE if option.implemented)
-    for group in groups:
-        parts.append(f"## {group}\n")
-        parts.extend(
-            _entry(option) for option in TABLE if option.implemented and option.group == group
-        )
-    parts.append("## Accepted without effect\n")
-    parts.append(
-        "".join(
-            f"- {', '.join(f'`{name}`' for name in option.names)}: {option.why}\n"
-            for option in TABLE
-            if option.relation == NO_EFFECT
-        )
-    )
-    return "\n".join(parts)

@@ -6,32 +6,36 @@ are data, lines do not continue, repeated keys and sections add up, and a sectio
 last character whatever that is.  Nothing is refused here: what a key means is decided later.
 """
 
-from typing import NamedTuple
+from quaich.config.document import Document, Remark, Setting
 
 BLANK = " \t\r"
 
 
-class Line(NamedTuple):
-    """A setting of the chosen section and the number of the line that holds it."""
-
-    number: int
-    key: str
-    value: str
-
-
-def parse(text: str, section: str) -> tuple[list[Line], bool]:
-    """The settings of a section, and whether the section exists at all."""
-    lines: list[Line] = []
+def read(text: str, section: str) -> Document:
+    """The settings of a section."""
+    document = Document()
     current = None
-    found = False
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(BLANK)
         if not line or line[0] in ";#":
             continue
         if line[0] == "[":
             current = line[1:-1]
-            found = found or current == section
+            document.found = document.found or current == section
+            remark = _header_remark(line, section)
+            if remark:
+                document.remarks.append(Remark("QX109", remark, number))
         elif current == section:
             key, _, value = line.partition("=")
-            lines.append(Line(number, key.rstrip(BLANK), value.lstrip(BLANK)))
-    return lines, found
+            document.settings.append(Setting(number, key.rstrip(BLANK), value.lstrip(BLANK)))
+    return document
+
+
+def _header_remark(line: str, section: str) -> str:
+    """What to say when a header looks like the section's and is another's."""
+    name = line[1:-1]
+    if line[-1] != "]":
+        return f"the header is read as the section [{name}]: it must end with its bracket"
+    if name != section and name.strip().lower() == section.lower():
+        return f"[{name}] is another section than [{section}]"
+    return ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 FILE = "file"
 COMMAND_LINE = "command line"
 ENVIRONMENT = "environment"
+OVERRIDE = "override"
 SET = "set"
 PLACEHOLDER = "placeholder"
 
@@ -13,7 +14,8 @@ PLACEHOLDER = "placeholder"
 class Item:
     """A key with its raw value (None: no value was given), its place, and the source's sort.
 
-    ``SET`` and ``PLACEHOLDER`` items were made by ``set`` and ``set-placeholder``.
+    ``OVERRIDE`` items come from the variables that outrank everything, ``SET`` and
+    ``PLACEHOLDER`` ones were made by ``set`` and ``set-placeholder``.
     """
 
     key: str

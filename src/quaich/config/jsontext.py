@@ -10,8 +10,15 @@ import re
 from bisect import bisect_right
 from typing import NamedTuple
 
-_MAX_DEPTH = 32
-_MAX_VALUES = 100_000
+from quaich.config.document import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    Document,
+    Malformed,
+    Remark,
+    Setting,
+)
+
 _SPACE = re.compile(r"[ \t\r\n]*")
 _COMMENT = re.compile(r"#[^\n]*|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -29,15 +36,6 @@ _ESCAPES = {
     "t": "\t",
 }
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
-
-
-class Malformed(ValueError):
-    """Text that is not JSON; ``line`` and ``column`` count from 1."""
-
-    def __init__(self, message: str, line: int, column: int) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
 
 
 class Number(str):
@@ -96,8 +94,9 @@ class _Reader:
         first = self.peek()
         line, column = self.position(self.at)
         self.values += 1
-        if depth > _MAX_DEPTH or self.values > _MAX_VALUES:
-            raise self.fail("nested too deeply" if depth > _MAX_DEPTH else "too many values")
+        if depth > MAX_DEPTH or self.values > MAX_VALUES:
+            message = "nested too deeply" if depth > MAX_DEPTH else "too many values"
+            raise Malformed(message, line, column, "QX141")
         return Node(self.value(first, depth), line, column)
 
     def value(self, first: str, depth: int) -> object:
@@ -196,3 +195,38 @@ def parse(text: str) -> tuple[Node, list[tuple[int, int, str]]]:
     if reader.peek():
         raise reader.fail(f"expected the end of the file, got {reader.found()}")
     return root, reader.tolerated
+
+
+def read(text: str, section: str) -> Document:
+    """The settings of the object under a name; an array repeats its key."""
+    document = Document()
+    try:
+        root, tolerated = parse(text)
+    except Malformed as error:
+        raise Malformed(f"malformed JSON: {error}", error.line, error.column, error.code) from None
+    for line, column, what in tolerated:
+        remark = f"JSON does not allow {what}; it is skipped"
+        document.remarks.append(Remark("QX128", remark, line, column))
+    if not isinstance(root.value, Members):
+        raise Malformed("expected an object", root.line, root.column)
+    for name, node in root.value:
+        if name != section:
+            continue
+        document.found = True
+        if not isinstance(node.value, Members):
+            raise Malformed(f'expected an object as "{section}"', node.line, node.column)
+        for key, value in node.value:
+            document.settings += _settings(key, value)
+    return document
+
+
+def _settings(key: str, node: Node) -> list[Setting]:
+    value = node.value
+    if isinstance(value, Members):
+        message = f"{key}: expected a value or an array of values, got an object"
+        raise Malformed(message, node.line, node.column)
+    if isinstance(value, list):
+        return [setting for element in value for setting in _settings(key, element)]
+    if isinstance(value, str):
+        return [Setting(node.line, key, str(value))]
+    return [Setting(node.line, key, "1" if value else "0")]

@@ -2,9 +2,10 @@
 
 Reading follows uWSGI where a deployment may rely on it: a flag is false only for the whole words
 ``false``, ``off``, ``no`` and ``0``, and a number is the digits that a value begins with.  What
-uWSGI reads by luck is kept and remarked on (``60 ; note`` is 60).  Two of its readings no
+uWSGI reads by luck is kept and remarked on (``60 ; note`` is 60).  Three of its readings no
 deployment can have wanted and are refused or mended here: text that holds no number at all, which
-uWSGI takes for 0, is an error, and a unit (``5m``, ``64k``), which uWSGI drops, counts.
+uWSGI takes for 0, is an error, a unit (``5m``, ``64k``), which uWSGI drops, counts, and a flag
+with a comment behind it is what stands before the comment.
 
 A kind refuses by raising ``Refused``, whose text says what was expected; who called adds the
 place and the option's name.
@@ -20,6 +21,7 @@ _FALSE_WORDS = frozenset(("false", "off", "no", "0"))
 _TRUE_WORDS = frozenset(("", "true", "on", "yes", "1"))
 _NUMBER = re.compile(r"[ \t]*([+-]?)([0-9]+)(.*)", re.DOTALL)
 _COMMENT = re.compile(r"[ \t]+[;#]")
+_BLANK_AND_COMMENT = re.compile(r"[ \t][;#]")
 # A number longer than this is no count, time or size of anything; it also bounds int().
 _MAX_DIGITS = 18
 
@@ -32,10 +34,11 @@ class Refused(ValueError):
 
 
 class Reading(NamedTuple):
-    """What a value means, and a remark when the writer probably expected something else."""
+    """What a value means, and a remark (with its code) when something else was probably meant."""
 
     value: object
     remark: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,14 @@ def _read_flag(text: str | None) -> Reading:
         return Reading(True)
     if is_false(text):
         return Reading(False)
-    return Reading(True, f'"{text}" counts as true: only false, off, no and 0 alone are false')
+    comment = _BLANK_AND_COMMENT.search(text)
+    if comment:
+        # uWSGI takes the whole for a word that is not false: "false ; not wanted" switches it on.
+        meant = not is_false(text[: comment.start()].rstrip(" \t"))
+        remark = f"read as {_write_flag(meant)}: a comment must stand on a line of its own"
+        return Reading(meant, remark, "QX120")
+    remark = f'"{text}" counts as true: only false, off, no and 0 alone are false'
+    return Reading(True, remark, "QX124")
 
 
 def _read_number(text: str | None, expected: str, units: dict[str, int]) -> Reading:
@@ -76,13 +86,16 @@ def _read_number(text: str | None, expected: str, units: dict[str, int]) -> Read
         return Reading(number)
     comment = _COMMENT.match(rest)
     if comment:
-        return Reading(number, f"read as {number}: a comment must stand on a line of its own")
+        remark = f"read as {number}: a comment must stand on a line of its own"
+        return Reading(number, remark, "QX120")
     factor = units.get(rest.strip().lower())
     if factor is None:
-        return Reading(number, f'read as {number}: "{rest.strip()}" after the number is ignored')
+        remark = f'read as {number}: "{rest.strip()}" after the number is ignored'
+        return Reading(number, remark, "QX122")
     if factor == 1:
-        return Reading(number)
-    return Reading(number * factor, f"read as {number * factor}; uWSGI would read {number}")
+        return Reading(number, f"read as {number}; uWSGI drops the unit", "QX123")
+    remark = f"read as {number * factor}; uWSGI would read {number}"
+    return Reading(number * factor, remark, "QX123")
 
 
 def _bounded(reading: Reading, expected: str, minimum: int, maximum: int | None) -> Reading:
@@ -127,7 +140,7 @@ def size(minimum: int = 0, clamp: int | None = None) -> Kind:
         reading = _bounded(_read_number(text, expected, _BYTES), expected, minimum, None)
         value = reading.value
         if clamp is not None and isinstance(value, int) and value > clamp:
-            return Reading(clamp, f"read as {clamp}, the most it can be")
+            return Reading(clamp, f"read as {clamp}, the most it can be", "QX132")
         return reading
 
     return Kind("bytes", "int", expected, read)
@@ -150,7 +163,7 @@ def _octal(text: str, expected: str) -> int:
 
 
 def _read_mode(text: str | None) -> Reading:
-    if text is None or text == "":
+    if text is None:
         return Reading(0o666)
     return Reading(_octal(text, MODE.expected))
 
@@ -226,6 +239,7 @@ STRINGS = _texts("string", "a value")
 PATH = _text("path", "a path")
 PATHS = _texts("path", "a path")
 ADDRESSES = _texts("address", "an address such as 127.0.0.1:8080 or /run/app.sock")
+VARIABLES = _texts("NAME=value", "NAME=value, or NAME alone to remove it")
 USER = _text("user", "a user name or number")
 GROUP = _text("group", "a group name or number")
 OWNER = _text("owner", "user, user:group or :group")

@@ -1,19 +1,30 @@
-"""The passes over collected text: magic variables, ``$(ENV)`` and ``%(placeholder)``.
+"""The passes over text: magic variables, ``$(ENV)``, ``@(source)`` and ``%(placeholder)``.
 
 Each pass is a function from text to text.  Magic variables are replaced while a file is read, the
-other two once everything is collected.  What is not defined stays as written, as in uWSGI, and is
+others once everything is collected.  What is not defined stays as written, as in uWSGI, and is
 reported.
+
+The search for the next ``X(...)`` goes on where a replacement begins, so that what it brought in
+is replaced too; a replacement at the very start of a value is passed over by one character, which
+leaves a reference there as it is.  Both are uWSGI's.  Where it would never end, quaich stops.
 """
 
 import re
 from collections.abc import Callable, Mapping
 
-_MAGIC = re.compile(r"%(.?)", re.DOTALL)
-_ENVIRONMENT = re.compile(r"\$\(([^()]*)\)")
-_DIGITS = re.compile(r"[0-9]+")
-_INTEGER = re.compile(r"[ \t]*([+-]?[0-9]{1,18})")
+from quaich.config import arithmetic
 
-Report = Callable[[str], None]
+_MAGIC = re.compile(r"%(.?)", re.DOTALL)
+# A value that grows beyond this, or is replaced in more often, feeds itself.
+MAX_LENGTH = 256 * 1024
+MAX_REPLACEMENTS = 1000
+
+# Takes a code of the table of diagnostics and a text.
+Report = Callable[[str, str], None]
+
+
+class Endless(ValueError):
+    """A value whose replacements bring in themselves; the text says which."""
 
 
 def magic(text: str, variables: Mapping[str, str], report: Report) -> str:
@@ -29,10 +40,11 @@ def magic(text: str, variables: Mapping[str, str], report: Report) -> str:
             return "%"
         if not letter:
             # uWSGI takes the end of the line for the letter, and so joins the next line to this.
-            report("a % that ends a value must be doubled")
+            report("QX112", "a % that ends a value must be doubled")
             return "%"
         if letter not in variables:
-            report(f'"%{letter}" is no magic variable and disappears; to keep it, double the %')
+            unknown = f'"%{letter}" is no magic variable and disappears; to keep it, double the %'
+            report("QX112", unknown)
         return variables.get(letter, "")
 
     return _MAGIC.sub(replace, text)
@@ -40,90 +52,91 @@ def magic(text: str, variables: Mapping[str, str], report: Report) -> str:
 
 def environment(text: str, variables: Mapping[str, str], report: Report) -> str:
     """Replace ``$(NAME)`` by an environment variable."""
-    if "$(" not in text:
-        return text
 
-    def replace(match: re.Match[str]) -> str:
-        name = match.group(1)
+    def lookup(name: str) -> str | None:
         if name not in variables:
-            report(f"$({name}) is not set and stays as it is written")
-        return variables.get(name, match.group())
+            report("QX110", f"$({name}) is not set and stays as it is written")
+        return variables.get(name)
 
-    return _ENVIRONMENT.sub(replace, text)
+    return _replace("$(", text, lookup)
+
+
+def sources(text: str, read: Callable[[str], str]) -> str:
+    """Replace ``@(file)`` or ``@(scheme://...)`` by what it holds, less one newline at its end."""
+
+    def lookup(name: str) -> str | None:
+        return read(name).removesuffix("\n") if name else None
+
+    return _replace("@(", text, lookup)
+
+
+def placeholders(text: str, values: Mapping[str, str], report: Report) -> str:
+    """Replace ``%(name)``, or ``%(a + 1)`` and longer pipelines, by their values."""
+
+    def lookup(body: str) -> str | None:
+        if body and body in values and " " not in body:
+            return values[body]
+        if not arithmetic.is_pipeline(body):
+            report("QX111", f"%({body}) is not defined and stays as it is written")
+            return None
+        value, divided_by_zero = arithmetic.evaluate(body, values)
+        if "(" in body:
+            report("QX114", f"%({body}): uWSGI does not group by parentheses; it is {value} here")
+        if divided_by_zero:
+            report("QX118", f"%({body}): a division by zero, which is 0")
+        return value
+
+    return _replace("%(", text, lookup)
 
 
 def references(text: str) -> set[str]:
     """The names that the placeholders of a text refer to."""
     names: set[str] = set()
-    for _, body, _ in _placeholders(text):
-        names.update(body.split())
+
+    def lookup(body: str) -> None:
+        names.update(arithmetic.names(body))
+
+    _replace("%(", text, lookup)
     return names
 
 
-def placeholders(text: str, values: Mapping[str, str], report: Report) -> str:
-    """Replace ``%(name)``, or ``%(a + 1)`` and longer pipelines, by their values."""
-    parts: list[str] = []
-    done = 0
-    for start, body, end in _placeholders(text):
-        tokens = body.split(" ")
-        if len(tokens) == 1 and (not body or body not in values):
-            report(f"%({body}) is not defined and stays as it is written")
+def _replace(opening: str, text: str, lookup: Callable[[str], str | None]) -> str:
+    """Replace each ``X(...)`` that ``lookup`` knows."""
+    at = 0
+    replaced = 0
+    while True:
+        found = _next(opening, text, at)
+        if found is None:
+            return text
+        start, end = found
+        body = text[start + 2 : end - 1]
+        value = lookup(body)
+        if value is None:
+            at = end
             continue
-        if "(" in body:
-            report(f"%({body}): parentheses do not group; it is worked out from left to right")
-        parts += text[done:start], _pipeline(tokens, values)
-        done = end
-    return "".join(parts) + text[done:]
+        text = text[:start] + value + text[end:]
+        at = max(start, 1)
+        replaced += 1
+        if len(text) > MAX_LENGTH or replaced > MAX_REPLACEMENTS:
+            raise Endless(f"{opening}{body}) brings in itself without end")
 
 
-def _placeholders(text: str) -> list[tuple[int, str, int]]:
-    """Each ``%(...)`` with balanced parentheses: (start, body, end)."""
-    found = []
-    at = text.find("%(")
-    while at >= 0:
-        depth = 1
-        end = at + 2
-        while end < len(text) and depth:
-            depth += {"(": 1, ")": -1}.get(text[end], 0)
-            end += 1
-        if depth:
-            break
-        found.append((at, text[at + 2 : end - 1], end))
-        at = text.find("%(", end)
-    return found
-
-
-def _number(text: str) -> int:
-    match = _INTEGER.match(text)
-    return int(match.group(1)) if match else 0
-
-
-def _pipeline(tokens: list[str], values: Mapping[str, str]) -> str:
-    """uWSGI's arithmetic: strictly from left to right; neighbours without an operator join."""
-    result = ""
-    operator = ""
-    for token in tokens:
-        if token in ("+", "-", "*", "/"):
-            operator = token
-        elif token in ("++", "--"):
-            result = str(_number(result) + (1 if token == "++" else -1))
-        elif token:
-            value = token if _DIGITS.fullmatch(token) else values.get(token, "")
-            result = _apply(operator, result, value)
-            operator = ""
-    return result
-
-
-def _apply(operator: str, left: str, right: str) -> str:
-    if not operator:
-        return left + right
-    a, b = _number(left), _number(right)
-    if operator == "+":
-        return str(a + b)
-    if operator == "-":
-        return str(a - b)
-    if operator == "*":
-        return str(a * b)
-    # uWSGI divides as C does, towards zero, but by zero to 0.
-    quotient = abs(a) // abs(b) if b else 0
-    return str(quotient if (a < 0) == (b < 0) else -quotient)
+def _next(opening: str, text: str, at: int) -> tuple[int, int] | None:
+    """The next ``X(...)`` with balanced parentheses: where it begins and ends."""
+    start = text.find(opening, at)
+    if start < 0 or text.find(")", start) < 0:
+        return None
+    depth = 1
+    at = start + 2
+    while at < len(text):
+        char = text[at]
+        if char == opening[0] and text.startswith(opening, at):
+            # A further opening begins anew: what stood before it stays.
+            start, depth = at, 1
+            at += 2
+            continue
+        depth += (char == "(") - (char == ")")
+        at += 1
+        if not depth:
+            return start, at
+    return None

@@ -2,11 +2,19 @@
 
 import pytest
 
-from quaich.config.expand import expand
+from quaich.config.expand import Expanded
+from quaich.config.expand import expand as expand_all
 from quaich.config.item import COMMAND_LINE, FILE, PLACEHOLDER, Item
 from quaich.errors import ConfigError
 
 ENVIRON = {"HOME": "/root", "TRICK": "%(a)"}
+
+
+FILES = {"secret.txt": "hidden\n"}
+
+
+def expand(items: list[Item], environ: dict[str, str]) -> Expanded:
+    return expand_all(items, environ, lambda name, place: FILES[name])
 
 
 def run(*pairs: tuple[str, str | None], source: str = FILE) -> list[str | None]:
@@ -57,13 +65,53 @@ def test_what_refers_is_told() -> None:
 def test_reports_are_placed() -> None:
     result = expand([Item("chdir", "%(a)", "a.ini:3", FILE)], {})
     assert [str(note) for note in result.notes] == [
-        "a.ini:3: chdir: %(a) is not defined and stays as it is written"
+        "a.ini:3: chdir: %(a) is not defined and stays as it is written [QX111]"
     ]
 
 
-def test_a_value_out_of_a_file_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"a\.ini:1: x: @\(secret\.txt\) is not supported yet"):
-        run(("x", "@(secret.txt)"))
+def test_variables_of_a_log_format_are_no_placeholders() -> None:
+    items = [Item("base", "x", "", FILE), Item("log-format", "%(base) %(uri)", "a.ini:3", FILE)]
+    result = expand(items, {})
+    assert result.items[1].value == "x %(uri)"
+    assert result.notes == []
+
+
+def test_a_value_out_of_a_file() -> None:
+    assert run(("x", "<@(secret.txt)>"), ("y", "%(x)")) == ["<hidden>", "<hidden>"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "values"),
+    [
+        # What a replacement brings in is replaced too, but not at the very start of a value.
+        ([("b", "7"), ("a", "z%(b)"), ("x", "<%(a)>")], ["7", "z7", "<z7>"]),
+        ([("x", "<%(a)>"), ("a", "%(b)z%(b)"), ("b", "7")], ["<7z7>", "7z7", "7"]),
+        ([("e", ""), ("b", "7"), ("x", "%(e)%(b)")], ["", "7", "%(b)"]),
+        ([("e", ""), ("b", "7"), ("x", "%(e)%(e)%(b)|")], ["", "7", "%(e)7|"]),
+        ([("e", ""), ("b", "7"), ("x", "%(e)a%(b)")], ["", "7", "a7"]),
+        ([("x", "%(x)1")], ["%(x)11"]),
+    ],
+)
+def test_what_is_brought_in(pairs: list[tuple[str, str | None]], values: list[str | None]) -> None:
+    assert run(*pairs) == values
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("x", "%(a)"), ("a", "z%(x)")],
+        [("x", "z%(x)")],
+        [("a", "1" * 60_000), *[("x", "%(a)" * 4)] * 100],
+    ],
+)
+def test_values_without_end_are_refused(pairs: list[tuple[str, str | None]]) -> None:
+    with pytest.raises(ConfigError):
+        run(*pairs)
+
+
+def test_an_option_that_uwsgi_applies_at_once_is_remarked_on() -> None:
+    found = expand([Item("listen", "$(HOME)", "a.ini:1", FILE)], ENVIRON)
+    assert [note.code for note in found.notes] == ["QX119"]
 
 
 def test_an_abstract_socket_is_no_such_value() -> None:

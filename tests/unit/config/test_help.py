@@ -1,9 +1,9 @@
-"""The help and the reference name everything there is."""
+"""The help names everything there is."""
 
 import pytest
 
-from quaich.config.help import compatible_help, modern_help, reference
-from quaich.config.options import COMPATIBLE_NAMES, TABLE
+from quaich.config.help import compatible_help, modern_help
+from quaich.config.options import COMPATIBLE_NAMES
 
 HELP = compatible_help("uwsgi")
 
@@ -24,7 +24,7 @@ def test_usage_line_names_the_program() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["--wsgi-file", "-s|--socket", "-w|--module", "[not supported yet"]
+    "text", ["--wsgi-file", "-s|--socket", "-w|--module", "[planned with"]
 )
 def test_what_scripts_look_for(text: str) -> None:
     assert text in HELP
@@ -35,9 +35,3 @@ def test_the_modern_door_lists_what_it_takes() -> None:
     assert "--bind" in text
     assert "--workers" in text
     assert "--harakiri " not in text
-
-
-def test_the_reference_has_an_entry_per_implemented_option() -> None:
-    text = reference()
-    for option in TABLE:
-        assert (f"\n### {option.name}\n" in text) == option.implemented

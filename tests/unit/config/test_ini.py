@@ -2,7 +2,7 @@
 
 import pytest
 
-from quaich.config.ini import parse
+from quaich.config.ini import read
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,23 @@ from quaich.config.ini import parse
     ],
 )
 def test_lines_of_the_section(text: str, lines: list[tuple[int, str, str]]) -> None:
-    assert parse(text, "uwsgi") == (lines, True)
+    document = read(text, "uwsgi")
+    assert document.settings == lines
+    assert document.found
 
 
 @pytest.mark.parametrize("text", ["", "a=1", "[ uwsgi ]\na=1", "[uwsgi\na=1", "[UWSGI]\na=1", "["])
 def test_a_section_that_is_not_there(text: str) -> None:
-    assert parse(text, "uwsgi") == ([], False)
+    document = read(text, "uwsgi")
+    assert not document.settings
+    assert not document.found
 
 
 def test_another_section() -> None:
-    assert parse("[uwsgi]\na=1\n[base]\nb=2", "base") == ([(4, "b", "2")], True)
+    assert read("[uwsgi]\na=1\n[base]\nb=2", "base").settings == [(4, "b", "2")]
+
+
+@pytest.mark.parametrize("header", ["[uwsgi", "[ uwsgi ]", "[UWSGI]", "[uwsgi];"])
+def test_a_header_that_is_another_than_it_seems_is_remarked_on(header: str) -> None:
+    remarks = read(f"; x\n{header}\na=1", "uwsgi").remarks
+    assert [(remark.code, remark.line) for remark in remarks] == [("QX109", 2)]

@@ -23,14 +23,21 @@ from quaich.config.kinds import Kind, Refused
     ],
 )
 def test_a_flag_is_read_as_uwsgi_reads_it(text: str | None, value: bool) -> None:
-    assert kinds.FLAG.read(text) == (value, "")
+    assert kinds.FLAG.read(text) == (value, "", "")
 
 
-@pytest.mark.parametrize("text", ["false ; not wanted", "none", "2", "00", "disabled"])
+@pytest.mark.parametrize("text", ["falsee", "none", "2", "00", "disabled"])
 def test_a_flag_that_is_true_by_surprise_is_remarked(text: str) -> None:
-    value, remark = kinds.FLAG.read(text)
+    value, remark, _ = kinds.FLAG.read(text)
     assert value is True
     assert "counts as true" in remark
+
+
+@pytest.mark.parametrize(("text", "value"), [("false ; not wanted", False), ("true # x", True)])
+def test_a_comment_is_no_part_of_a_flag(text: str, value: bool) -> None:
+    found = kinds.FLAG.read(text)
+    assert found.value is value
+    assert found.code == "QX120"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +54,8 @@ def test_a_flag_that_is_true_by_surprise_is_remarked(text: str) -> None:
         (kinds.NUMBER, "4workers", 4, "ignored"),
         (kinds.NUMBER, "1.5", 1, "ignored"),
         (kinds.SECONDS, "30", 30, ""),
-        (kinds.SECONDS, "30s", 30, ""),
-        (kinds.SECONDS, "30 sec", 30, ""),
+        (kinds.SECONDS, "30s", 30, "drops the unit"),
+        (kinds.SECONDS, "30 sec", 30, "drops the unit"),
         (kinds.SECONDS, "5m", 300, "uWSGI would read 5"),
         (kinds.SECONDS, "2h", 7200, "uWSGI would read 2"),
         (kinds.SECONDS, "1d", 86400, "uWSGI would read 1"),
@@ -67,7 +74,6 @@ def test_a_flag_that_is_true_by_surprise_is_remarked(text: str) -> None:
         (kinds.KEEPALIVE, "false", 0, ""),
         (kinds.KEEPALIVE, "20", 20, ""),
         (kinds.MODE, None, 0o666, ""),
-        (kinds.MODE, "", 0o666, ""),
         (kinds.MODE, "660", 0o660, ""),
         (kinds.UMASK, "022", 0o022, ""),
         (kinds.UMASK, "0027", 0o027, ""),
@@ -75,7 +81,8 @@ def test_a_flag_that_is_true_by_surprise_is_remarked(text: str) -> None:
     ],
 )
 def test_numbers(kind: Kind, text: str | None, value: int, remarked: str) -> None:
-    found, remark = kind.read(text)
+    found, remark, code = kind.read(text)
+    assert bool(code) == bool(remark)
     assert found == value
     assert remarked in remark
     assert bool(remarked) == bool(remark)

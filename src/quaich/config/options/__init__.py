@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from quaich.config.kinds import BY_NAME
 from quaich.config.options import (
     app,
+    capabilities,
+    effectless,
     files,
     known_config,
     known_process,
@@ -17,14 +19,17 @@ from quaich.config.options import (
     known_routing,
     known_services,
     known_sockets,
+    language,
     logging,
     process,
+    python,
+    refusals,
     sockets,
 )
 from quaich.config.options.guards import GUARDS
-from quaich.config.options.row import PLANNED, Option
+from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, process, logging, files)
+_HAND_WRITTEN = (sockets, app, python, process, logging, files, language)
 _KNOWN = (
     known_sockets,
     known_process,
@@ -37,14 +42,26 @@ _KNOWN = (
 
 def _known_row(group: str, text: str) -> Option:
     name, arg, kind, *rest = text.split()
+    refusal = refusals.of(name, group)
+    why = effectless.REASONS.get(name, "")
+    guards = GUARDS.get(name, "")
+    if why:
+        relation, refusal, guards = NO_EFFECT, None, ""
+    elif refusal:
+        relation, why = REFUSED, refusal.why
+    else:
+        relation = PLANNED
     return Option(
         name,
         BY_NAME[kind],
         group,
         short="".join(word[1] for word in rest if word.startswith("-")),
         arg=arg,
-        relation=PLANNED,
-        guards=GUARDS.get(name, ""),
+        relation=relation,
+        why=why,
+        capability=capabilities.of(name, group) if relation == PLANNED else "",
+        instead=refusal.use if refusal else "",
+        guards=guards,
         implies=("master",) if "master" in rest else (),
     )
 
@@ -60,4 +77,6 @@ def _all_rows() -> tuple[Option, ...]:
 
 TABLE = _all_rows()
 BY_LONG_NAME = {name: option for option in TABLE for name in option.names}
-COMPATIBLE_NAMES = {name: option for name, option in BY_LONG_NAME.items() if not option.modern}
+COMPATIBLE_NAMES = {
+    name: option for name, option in BY_LONG_NAME.items() if option.both_doors or not option.modern
+}

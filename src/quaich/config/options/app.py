@@ -15,7 +15,50 @@ OPTIONS = (
         aliases=("wsgi",),
         short="w",
     ),
-    Option("wsgi-file", kinds.PATH, "python", "load a WSGI file", aliases=("file",)),
+    Option(
+        "wsgi-file",
+        kinds.PATH,
+        "python",
+        "load a WSGI file, whatever its extension",
+        aliases=("file",),
+        relation=DIFFERS,
+        why="a file of this machine only, where uWSGI also takes http:// and exec:// addresses",
+    ),
+    Option(
+        "eval",
+        kinds.STRING,
+        "python",
+        "take the application from a piece of Python code",
+    ),
+    Option(
+        "paste",
+        kinds.STRING,
+        "python",
+        "load an application with PasteDeploy: config:/path/app.ini or config:/path/app.ini#name",
+        relation=DIFFERS,
+        why="the path of a file alone is enough, and may be relative",
+    ),
+    Option(
+        "paste-logger",
+        kinds.FLAG,
+        "python",
+        "set up logging from the file that paste names",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "ini-paste",
+        kinds.PATH,
+        "python",
+        "read the section [uwsgi] of a PasteDeploy file and load its application",
+    ),
+    Option(
+        "ini-paste-logged",
+        kinds.PATH,
+        "python",
+        "as ini-paste, and set up logging from the same file",
+    ),
+    Option("pecan", kinds.PATH, "python", "load the application of a Pecan configuration file"),
     Option(
         "callable",
         kinds.STRING,
@@ -26,7 +69,12 @@ OPTIONS = (
         "mount",
         kinds.pairs("/prefix=application"),
         "apps",
-        "serve an application under a path: /prefix=module:callable or /prefix=file.py",
+        "serve an application under a path: /prefix=module:callable, =file.py or =paste.ini",
+        relation=DIFFERS,
+        why=(
+            "/=target is what answers everything else, wherever it stands; a module needs no "
+            "colon; /prefix/ and /prefix are the same, so that PATH_INFO always begins with a slash"
+        ),
     ),
     Option(
         "manage-script-name",
@@ -37,6 +85,42 @@ OPTIONS = (
         default=False,
     ),
     Option(
+        "no-default-app",
+        kinds.FLAG,
+        "apps",
+        "answer 500 where no mounted application matches, instead of using the default one",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "ignore-script-name",
+        kinds.FLAG,
+        "apps",
+        "do not choose the application by the SCRIPT_NAME that the front sends",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "dynamic-apps",
+        kinds.PATHS,
+        "apps",
+        "let requests of the uwsgi protocol load applications (UWSGI_FILE, UWSGI_SCRIPT, "
+        "UWSGI_MODULE) from this directory",
+        relation=DIFFERS,
+        why="quaich's own; uWSGI loads from anywhere whatever a packet names",
+        modern=True,
+        both_doors=True,
+    ),
+    Option(
+        "max-apps",
+        kinds.count(1),
+        "limits",
+        "how many applications a worker loads for requests (dynamic-apps)",
+        default=64,
+        relation=DIFFERS,
+        why="the applications of the configuration are not counted",
+    ),
+    Option(
         "need-app",
         kinds.FLAG,
         "apps",
@@ -45,6 +129,7 @@ OPTIONS = (
         default=False,
     ),
     Option("chdir", kinds.PATH, "process", "change to a directory before loading the application"),
+    Option("chdir2", kinds.PATH, "process", "change to a directory after loading the application"),
     Option(
         "pythonpath",
         kinds.PATHS,
@@ -60,14 +145,14 @@ OPTIONS = (
         aliases=("virtualenv", "venv", "pyhome"),
         short="H",
         field="virtualenv",
+        relation=DIFFERS,
+        why="one of another Python (3.10 or newer) is run by its own interpreter, under a master",
     ),
     Option(
         "env",
-        kinds.pairs("NAME=value"),
+        kinds.VARIABLES,
         "process",
-        "set an environment variable for the application",
-        relation=DIFFERS,
-        why="a name without a value is an error, where uWSGI removes the variable",
+        "set an environment variable for the application, or remove it: NAME=value or NAME",
     ),
     Option(
         "single-interpreter",
@@ -119,3 +204,19 @@ OPTIONS = (
         why=_BUILT_IN,
     ),
 )
+
+SERVES = (
+    "module",
+    "wsgi_file",
+    "mount",
+    "eval",
+    "paste",
+    "ini_paste",
+    "ini_paste_logged",
+    "pecan",
+    "dynamic_apps",
+    "pyrun",
+    "pyshell",
+    "test_import",
+)
+"""The fields of which one must be given, or there is nothing to do."""

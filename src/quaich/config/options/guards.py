@@ -1,4 +1,4 @@
-"""What would be lost if a known but unsupported option were ignored.
+"""What would be lost if a planned or refused option were ignored.
 
 Most such options may be skipped with a warning.  These may not: without them the server would be
 less protected than its configuration says, would be configured differently, or would not be asked
@@ -9,10 +9,10 @@ _CONFINES = "it confines the server"
 _DROPS = "it drops privileges; use uid and gid"
 _TLS = "it protects connections with TLS"
 _RULES = "its rules may refuse or protect requests"
-_SOURCE = "it holds part of the configuration"
-_LOGIC = "it decides which other options apply"
 _ACTION = "it asks for an action instead of a server"
 _ANOTHER = "it asks for something else than an application server"
+_LISTENS = "it opens an address that would not be served"
+_ELECTS = "it decides which of several servers acts"
 _ONCE = "it keeps a second instance from starting"
 
 REASONS = {
@@ -41,26 +41,20 @@ REASONS = {
         "response-route-user-agent response-route-remote-user response-route-referer "
         "response-route-label response-route-if response-route-if-not response-route-run"
     ),
-    _SOURCE: (
-        "xmlconfig xml config yaml yml inherit inject-before inject-after declare-option "
-        "declare-option2 resolve envdir early-envdir ini-paste ini-paste-logged"
-    ),
-    _LOGIC: (
-        "for for-glob for-times for-readline endfor end-for if-opt if-not-opt if-env if-not-env "
-        "ifenv if-reload if-not-reload if-hostname if-not-hostname if-hostname-match "
-        "if-not-hostname-match if-exists if-not-exists ifexists if-plugin if-not-plugin ifplugin "
-        "if-file if-not-file if-dir if-not-dir ifdir if-directory endif end-if blacklist "
-        "end-blacklist whitelist end-whitelist"
-    ),
     _ACTION: (
-        "get exit stop reload pause suspend resume connect-and-read extract print-sym "
+        "stop reload pause suspend resume connect-and-read extract print-sym "
         "print-symbol imperial-monitor-list imperial-monitors-list signal logger-list "
         "loggers-list alarm-list alarms-list cheaper-algo-list cheaper-algos-list cheaper-list "
         "router-list routers-list clock-list clocks-list loop-list loops-list plugins-list "
-        "plugin-list dump-options binary-append-data cflags dot-h config-py build-plugin ping "
-        "nagios python-version test pyrun python py pyshell pyshell-oneshot no-server"
+        "plugin-list binary-append-data cflags dot-h config-py build-plugin ping "
+        "nagios python-version no-server"
     ),
     _ANOTHER: "emperor fastrouter rawrouter",
+    _LISTENS: (
+        "fastcgi-socket fastcgi-nph-socket scgi-socket scgi-nph-socket raw-socket puwsgi-socket "
+        "udp multicast shared-socket undeferred-shared-socket zerg"
+    ),
+    _ELECTS: "legion legion-mcast",
     _ONCE: "flock flock-wait flock2 flock-wait2",
 }
 

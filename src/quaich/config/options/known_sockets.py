@@ -76,7 +76,6 @@ ROWS = {
     ),
     "limits": (
         "max-vars required special -v",
-        "max-apps required int",
         "limit-as required int",
         "limit-nproc required int",
         "ksm optional int",

@@ -8,6 +8,8 @@ SAME = "same"
 DIFFERS = "differs"
 NO_EFFECT = "no effect"
 PLANNED = "planned"
+REFUSED = "refused"
+RELATIONS = (SAME, DIFFERS, NO_EFFECT, PLANNED, REFUSED)
 
 NO_ARGUMENT = "none"
 OPTIONAL = "optional"
@@ -20,10 +22,12 @@ class Option:
 
     The value of an implemented option has the field ``target`` in ``Config``, unless the option
     ``acts`` while the configuration is read (it names a file, or prints something) or opens a
-    listener (``serves`` is then its protocol).  ``why`` explains any relation but the same.
-    ``guards`` says what would be lost if a planned option were ignored: using it is then an
-    error.  ``implies`` lists flags that uWSGI switches on with it.  ``reloadable`` is whether a
-    reload takes a new value.  ``modern`` rows exist only behind ``quaich serve``.
+    listener (``serves`` is then its protocol).  ``why`` explains any relation but the same and
+    planned, ``capability`` names what a planned one waits for, ``instead`` what to use in place
+    of a refused one.  ``guards`` says what would be lost if a planned or refused option were
+    ignored: using it is then an error.  ``implies`` lists flags that uWSGI switches on with it.
+    ``reloadable`` is whether a reload takes a new value.  ``modern`` rows are not uWSGI's and
+    exist only behind ``quaich serve``, unless they are for ``both_doors``.
     """
 
     name: str
@@ -39,10 +43,13 @@ class Option:
     serves: str = ""
     relation: str = SAME
     why: str = ""
+    capability: str = ""
+    instead: str = ""
     reloadable: bool = True
     guards: str = ""
     implies: tuple[str, ...] = ()
     modern: bool = False
+    both_doors: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,0 +1,44 @@
+"""The table of diagnostics: every code there is, what causes it and what to do.
+
+``QX0xx`` working configurations that will hurt, ``QX1xx`` the language and the sources, ``QX2xx``
+what is not supported, ``QX3xx`` what is accepted without effect or differs, ``QX4xx`` the machine,
+``QX5xx`` the application, ``QN0xx`` nginx.  A code keeps its meaning for ever; one that is no
+longer given is not used again.  ``quaich explain`` and the reference page read nothing else.
+"""
+
+import re
+
+from quaich.config.base import Diagnostic
+from quaich.config.codes import environment, language, nginx, setup, sources, support
+from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
+
+__all__ = ["CODES", "ERROR", "NOTE", "WARNING", "Code", "diagnose"]
+
+CODES = {
+    row.code: row
+    for module in (setup, language, sources, support, environment, nginx)
+    for row in module.CODES
+}
+
+_POSITION = re.compile(r":([0-9]+)(?::([0-9]+))?$")
+
+
+def diagnose(
+    code: str, text: str, place: str = "", key: str = "", severity: str = ""
+) -> Diagnostic:
+    """A diagnostic of the code's own severity, unless another is given.
+
+    Line and column are taken from the place (``site.ini:12`` or ``site.json:3:14``); ``key`` is
+    the option as it was written.
+    """
+    position = _POSITION.search(place)
+    line, column = position.groups() if position else (0, 0)
+    return Diagnostic(
+        severity or CODES[code].severity,
+        place,
+        text,
+        code=code,
+        line=int(line),
+        column=int(column or 0),
+        key=key,
+    )
