@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from quaich.config.resolve import Resolution
 
 INTERRUPTED = 130
-_FILE_EXTENSIONS = ("ini", "xml", "yaml", "yml", "json", "js")
+_FILE_EXTENSIONS = ("ini", "xml", "yaml", "yml", "json", "js", "toml")
 
 USAGE = """\
 Usage: quaich serve module:app [options...]     serve a WSGI application over HTTP
        quaich --ini app.ini                     serve as a uWSGI configuration says
        quaich --http-socket :8080 -w module     the same by options
 
-Commands: serve, help, version
+Commands: serve, check, config, explain, migrate, help, version
 More:     quaich serve --help, quaich --help
 """
 
@@ -116,27 +116,64 @@ def _modern(argv: list[str]) -> int:
 
 
 def _serve(argv: list[str], read: "Callable[..., Resolution]") -> int:
+    from quaich.errors import ConfigError
+
+    fallback = ""
+    try:
+        status, fallback = _start(argv, read)
+        if status != 1:
+            return status
+    except ConfigError as error:
+        if not error.fallback:
+            raise
+        fallback = error.fallback
+        sys.stderr.write(f"quaich: {error}\n")
+    if not fallback:
+        return status
+    sys.stderr.write(f"quaich: the configuration failed; starting with {fallback} [QX149]\n")
+    return _start([argv[0], fallback], read)[0]
+
+
+def _start(argv: list[str], read: "Callable[..., Resolution]") -> tuple[int, str]:
+    """Do what the configuration says; the exit status, and what to try if that is 1."""
     from quaich.config.sources import Host
 
     # A reload reads the same sources again, but the environment and stdin of the start.
     environ: Mapping[str, str] = dict(os.environ)
     host = Host()
     resolution = read(argv, environ, host)
-    if resolution.action == "version":
-        return _version(argv)
-    if resolution.action == "help":
-        return _help_options(argv[0])
+    for text in resolution.printed:
+        _print(f"{text}\n", sys.stderr)
+    if resolution.action:
+        return _act(argv, resolution), resolution.fallback
     if resolution.config.show_config:
         from quaich.config.resolve import dump
 
         _print(dump(resolution.items), sys.stderr)
 
     def reload() -> "Config":
-        return read(argv, environ, host).config
+        again = read(argv, environ, host)
+        if again.action:
+            raise QuaichError(f"the configuration now asks for {again.action}")
+        return again.config
 
     from quaich.master.run import start
 
-    return start(resolution.config, reload)
+    return start(resolution.config, reload), resolution.fallback
+
+
+def _act(argv: list[str], resolution: "Resolution") -> int:
+    """What a configuration asks for instead of serving."""
+    if resolution.action == "version":
+        return _version(argv)
+    if resolution.action == "help":
+        return _help_options(argv[0])
+    if resolution.action == "dump-options":
+        from quaich.config.options import COMPATIBLE_NAMES
+
+        return _print("".join(f"{name}\n" for name in COMPATIBLE_NAMES))
+    _print("".join(f"{text}\n" for text in resolution.output))
+    return resolution.status
 
 
 def _help_options(program: str) -> int:
@@ -157,8 +194,24 @@ def _help(argv: list[str]) -> int:
     return _print(USAGE)
 
 
+def _later(module: str) -> Callable[[list[str]], int]:
+    """A command whose module is imported when it is called."""
+
+    def command(argv: list[str]) -> int:
+        from importlib import import_module
+
+        run: Callable[[list[str]], int] = import_module(f"quaich.cli.{module}").run
+        return run(argv)
+
+    return command
+
+
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _modern,
+    "check": _later("check"),
+    "config": _later("configcmd"),
+    "explain": _later("explain"),
+    "migrate": _later("migrate"),
     "help": _help,
     "version": _version,
 }

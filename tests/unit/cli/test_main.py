@@ -105,7 +105,10 @@ def test_a_reload_keeps_the_environment_of_the_start(
         ),
         (
             ["quaich", "frobnicate"],
-            'quaich: unknown command "frobnicate": expected serve, help, version, or an option\n',
+            (
+                'quaich: unknown command "frobnicate": expected serve, check, config, explain, '
+                "migrate, help, version, or an option\n"
+            ),
         ),
         (["quaich", "--a\nb\x1b[2J"], "quaich: unknown option --a\\nb\\x1b[2J\n"),
         (["uwsgi"], "quaich: nothing to serve: give a socket and an application"),
