@@ -8,13 +8,16 @@ import os
 import platform
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 
 from quaich import __version__
 from quaich.config.base import WARNING
+from quaich.config.codes import diagnose
 from quaich.config.effective import Config
-from quaich.errors import QuaichError
+from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
+from quaich.master import launch
 from quaich.master.loop import Estate, Master
 from quaich.master.pidfile import PidFile
 from quaich.net.inherit import take_systemd
@@ -28,7 +31,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import startup
+from quaich.worker import naming, script, startup
 from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
@@ -47,16 +50,20 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     """Serve until told to stop; the exit status.  ``reload`` reads the configuration again."""
     process.open_standard_descriptors()
     process.reset_signals()
+    if script.wanted(config):
+        return _run_script(config)
+    config = _with_master(config)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, _interrupt)
     supervised = config.master or config.processes > 1
     server = _Server(config)
     try:
         server.open()
+        naming.show(config, naming.MASTER if supervised else naming.worker(1))
         if supervised:
             process.adopt_orphans()
             estate = Estate(tuple(server.listeners), server.leftovers())
-            status = Master(config, reload, estate, server.log).run()
+            status = Master(config, lambda: _with_master(reload()), estate, server.log).run()
             server.close(failed=status != 0)
         else:
             status = _serve_alone(config, server)
@@ -68,6 +75,39 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     except BaseException:
         server.close(failed=True)
         raise
+
+
+def _run_script(config: Config) -> int:
+    """Run what the configuration asks for in place of serving."""
+    log = Log()
+    startup.drop_privileges(config, log)
+    python = startup.interpreter(config)
+    if python is None:
+        return script.execute(config, log)
+    file = os.memfd_create("quaich-config", 0)
+    os.write(file, config.to_json().encode())
+    launch.execute("quaich.worker.script", file, python)
+    return 1
+
+
+def _with_master(config: Config) -> Config:
+    """The configuration with a master, where the application needs another interpreter than this.
+
+    Without that need, and where the interpreter cannot be told, it is returned as it is.
+    """
+    if config.master or config.processes > 1:
+        return config
+    try:
+        python = startup.interpreter(config)
+    except LoadError:
+        return config
+    if python is None:
+        return config
+    text = f"the application is run by {python}, under a master; SIGTERM stops it"
+    note = diagnose("QX002", text, config.place_of("virtualenv"), "virtualenv")
+    # The other note says what is not so any more.
+    notes = [each for each in config.notes if each.code != "QX001"]
+    return replace(config, master=True, die_on_term=True, notes=(*notes, note))
 
 
 class _Server:

@@ -1,23 +1,19 @@
 """Executing a zygote: a fresh interpreter that inherits exactly what it was given.
 
-The new interpreter must find this very quaich and must not take a module from the directory it is
-started in, which belongs to the application and may shadow the standard library: so it is started
-on a line of code that empties that entry before it imports anything.
+It is the one that runs the master, or that of a virtual environment of another Python.  The latter
+is the application's, so privileges are dropped before it is executed.
 """
 
 import os
 import signal
-import sys
 
+from quaich.config.effective import Config
+from quaich.errors import LoadError, QuaichError
+from quaich.log.server import Log
+from quaich.master import launch
 from quaich.sys.process import reset_signals
+from quaich.worker import startup
 from quaich.worker.zygote import Bootstrap
-
-_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_CODE = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; "
-    "sys.path += [p for p in sys.argv[2:] if p not in sys.path]; "
-    "from quaich.worker.zygote import main; main()"
-)
 
 
 def spawn(bootstrap: Bootstrap) -> int:
@@ -52,6 +48,19 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
             if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
                 signal.signal(number, signal.SIG_DFL)
         reset_signals()
-        os.execv(sys.executable, [sys.executable, "-c", _CODE, str(file), _HOME])
+        python = _other_python(bootstrap.config)
+        if python is not None:
+            startup.drop_privileges(bootstrap.config, Log())
+        launch.execute("quaich.worker.zygote", file, python)
+    except (QuaichError, OSError) as error:
+        Log().error(f"no zygote can be started: {error}")
     finally:
         os._exit(127)
+
+
+def _other_python(config: Config) -> str | None:
+    try:
+        return startup.interpreter(config)
+    except LoadError:
+        # The zygote finds the same, and it is the one that reports.
+        return None

@@ -13,6 +13,7 @@ cdef class Head:
     cdef public int fields
     cdef public Py_ssize_t size
     cdef public int dropped
+    cdef public bint dynamic
     cdef public str method
     cdef public str uri
     cdef public str protocol

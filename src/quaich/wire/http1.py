@@ -61,7 +61,7 @@ class Head:
     which then outranks the Host field (RFC 9112, section 3.2.2); ``minor`` is the minor version;
     ``fields`` and ``size`` are the number of variables and the octets they would take in a uwsgi
     packet, which is what uWSGI's request log shows; ``dropped`` counts fields left out for their
-    names.
+    names; ``dynamic`` tells that a uwsgi packet has variables that want code to be loaded.
     """
 
     def __init__(self) -> None:
@@ -75,6 +75,7 @@ class Head:
         self.fields = 0
         self.size = 0
         self.dropped = 0
+        self.dynamic = False
         self.method = ""
         self.uri = ""
         self.protocol = ""

@@ -3,7 +3,8 @@
 A packet is four octets (modifier1, size as 16 bits little endian, modifier2) and ``size`` octets of
 variables, each a 16-bit length and a key, then a 16-bit length and a value.  Only modifier 0 (a
 WSGI request) is spoken; anything whose lengths do not add up is refused whole.  No variable makes
-the server load code, change directory or open a file: to this module they are only strings.
+the server load code, change directory or open a file: to this module they are only strings, and
+it only remarks that some are there.
 """
 
 from quaich.errors import ProtocolError
@@ -15,6 +16,24 @@ MAX_VARIABLES = 1024
 _DROPPED = frozenset(("HTTP_PROXY", "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"))
 """The first poses as a setting (httpoxy); the others nginx sends beside the variables of RFC 3875
 without the prefix, and PEP 3333 has no place for them (``wsgiref.validate`` refuses them)."""
+
+_DYNAMIC = frozenset(
+    (
+        "UWSGI_FILE",
+        "UWSGI_SCRIPT",
+        "UWSGI_MODULE",
+        "UWSGI_CALLABLE",
+        "UWSGI_PYHOME",
+        "UWSGI_CHDIR",
+        "UWSGI_SETENV",
+        "UWSGI_POSTFILE",
+        "UWSGI_TOUCH_RELOAD",
+        "UWSGI_APPID",
+    )
+)
+"""By these a front asks uWSGI to load an application, to choose one, or to change itself."""
+
+_SPECIAL = _DROPPED | _DYNAMIC
 
 
 def packet_size(data: bytes, start: int) -> int:
@@ -72,9 +91,11 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
         key = p[key_start : key_start + key_length].decode("latin-1")
         if key == "CONTENT_LENGTH":
             head.content_length = read_length(data, value_start, i) if value_length else -1
-        elif key in _DROPPED:
-            head.dropped += 1
-            continue
+        elif key in _SPECIAL:
+            if key in _DROPPED:
+                head.dropped += 1
+                continue
+            head.dynamic = True
         environ[key] = p[value_start:i].decode("latin-1")
     head.fields = fields
     head.size = end - start - 4

@@ -11,6 +11,7 @@ from quaich.wsgi.call cimport Exchange, Stamp
 cdef class Answerer:
     cdef public object choose
     cdef public object application
+    cdef public object dynamic
     cdef public Slot slot
     cdef public object scoreboard
     cdef public object log

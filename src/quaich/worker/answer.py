@@ -56,8 +56,9 @@ class Answerer:
 
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
     ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx;
-    ``closing`` that every connection ends after its next reply; ``write_timeouts`` are those of
-    ``write()`` where HTTP and where a gateway protocol is spoken.
+    ``dynamic`` is shown the environs of uwsgi packets that want code to be loaded; ``closing`` that
+    every connection ends after its next reply; ``write_timeouts`` are those of ``write()`` where
+    HTTP and where a gateway protocol is spoken.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Answerer:
         log_statuses: tuple[bool, bool, bool],
         write_timeouts: tuple[float, float],
         threads: int,
+        dynamic: Callable[[dict[str, Any]], None],
     ) -> None:
         self.choose = choose
+        self.dynamic = dynamic
         self.application = application
         self.slot = slot
         self.scoreboard = scoreboard
@@ -105,6 +108,8 @@ class Answerer:
         conn.home = thread
         if self.threads > 1:
             environ["uwsgi.core"] = thread
+        if head.dynamic:
+            self.dynamic(environ)
         if self.recording:
             self._record(conn)
         conn.exchange = Exchange(

@@ -18,10 +18,12 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, LANE_SINCE, Scoreboard, Slot
 from quaich.sys.io import Acceptor
+from quaich.worker import startup
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
 from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
+from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
 from quaich.wsgi.loader import Apps
 from quaich.wsgi.route import chooser
@@ -57,9 +59,23 @@ def run_worker(
     common = fixed(threads=config.threads, processes=processes)
     doors = [_door(listener, common) for listener in listeners]
     recording = not config.disable_logging or config.log_4xx or config.log_5xx
+    dynamic = None
+    if config.dynamic_apps:
+        dynamic = Dynamic(
+            config.dynamic_apps,
+            config.max_apps,
+            config.callable,
+            lambda error: startup.report(error, log),
+        )
+    points = {"", *(point for point, _ in apps.mounts)}
     answerer = Answerer(
-        choose=chooser(apps),
-        application=None if apps.mounts else apps.default,
+        choose=chooser(
+            apps,
+            manage_script_name=config.manage_script_name,
+            ignore_script_name=config.ignore_script_name,
+            dynamic=dynamic,
+        ),
+        application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
         slot=mine,
         scoreboard=scoreboard,
         log=log,
@@ -67,6 +83,7 @@ def run_worker(
         log_statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
         write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
+        dynamic=Notices(log.warning, points, dynamic is not None).note,
     )
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signals = Signals(reader, mine, on_abandon)
@@ -168,4 +185,3 @@ def _door(listener: BoundListener, common: dict[str, Any]) -> Door:
     port = acceptor.port()
     environ["SERVER_PORT"] = port
     return Door(acceptor, listener.name, listener.protocol, environ, port)
-

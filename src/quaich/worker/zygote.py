@@ -33,7 +33,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener, remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
-from quaich.worker import messages, startup
+from quaich.worker import messages, naming, startup
 from quaich.worker.process import run_worker
 from quaich.wsgi import loader
 
@@ -97,6 +97,7 @@ def main() -> NoReturn:
     for fd in bootstrap.descriptors():
         os.set_inheritable(fd, False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    naming.show(bootstrap.config, naming.ZYGOTE)
     os._exit(Zygote(bootstrap, Log()).run())
 
 
@@ -214,6 +215,7 @@ class Zygote:
             os._exit(status)
 
     def _work(self, slot: int) -> int:
+        naming.show(self._config, naming.worker(slot))
         return run_worker(
             config=self._config,
             apps=self._apps,

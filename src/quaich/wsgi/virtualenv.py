@@ -2,9 +2,10 @@
 
 After ``activate`` the application sees the modules, ``sys.prefix`` and ``sys.executable`` that the
 environment's python would show it, ``.pth`` files included, and no longer what is installed beside
-quaich (which stays importable itself: a package finds its modules by its own ``__path__``).
-Refused: what is not an environment, and one made for another version of Python, whose compiled
-modules could not be loaded.
+quaich (which stays importable itself: a package finds its modules by its own ``__path__``).  An
+environment of another version of Python cannot be activated, only be executed: ``interpreter``
+says by what, and judges by file names alone, since the environment's own python is the
+application's code.  Refused: what is not an environment, and a Python that is too old.
 """
 
 import os
@@ -15,6 +16,39 @@ import sysconfig
 
 from quaich.errors import LoadError
 
+OLDEST = (3, 10)
+"""The first version of Python that runs quaich."""
+
+
+def interpreter(directory: str, place: str = "") -> str | None:
+    """The python to execute for an environment of another version; None for one of this version.
+
+    Raises LoadError for what is no environment, and for one that quaich cannot run in.
+    """
+    home = os.path.abspath(directory)
+    ours = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    if os.path.isdir(os.path.join(home, "lib", ours, "site-packages")):
+        return None
+    prefix = f"{place}: " if place else ""
+    others = _versions(home)
+    if not others:
+        raise LoadError(f"{prefix}virtualenv = {directory}: {_complaint(home)}")
+    version = others[-1]
+    name = f"{version[0]}.{version[1]}"
+    if version < OLDEST:
+        raise LoadError(
+            f"{prefix}virtualenv = {directory}: the environment is for Python {name}; quaich needs "
+            f"{OLDEST[0]}.{OLDEST[1]} or newer: make it again with a newer Python"
+        )
+    for python in (f"python{name}", "python3", "python"):
+        path = os.path.join(home, "bin", python)
+        if os.access(path, os.X_OK):
+            return path
+    raise LoadError(
+        f"{prefix}virtualenv = {directory}: its bin/python{name} cannot be executed; "
+        f"is Python {name} still installed?"
+    )
+
 
 def activate(directory: str, place: str = "") -> None:
     """Become the environment in ``directory``; ``place`` is where the option was written."""
@@ -23,26 +57,30 @@ def activate(directory: str, place: str = "") -> None:
     ours = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     packages = os.path.join(home, "lib", ours, "site-packages")
     if not os.path.isdir(packages):
-        raise LoadError(f"{prefix}virtualenv = {directory}: {_complaint(home, ours)}")
+        python = interpreter(directory, place)
+        raise LoadError(
+            f"{prefix}virtualenv = {directory}: the environment is run by {python}, and this is "
+            f"{ours}"
+        )
     if os.path.realpath(home) == os.path.realpath(sys.prefix):
         return
     _switch(home, packages, _sees_system(home))
 
 
-def _complaint(home: str, ours: str) -> str:
+def _complaint(home: str) -> str:
     if not os.path.isdir(home):
         return "there is no such directory"
+    return "not a virtual environment: it has no lib/pythonX.Y/site-packages"
+
+
+def _versions(home: str) -> list[tuple[int, int]]:
+    """The versions of Python in ``lib``, oldest first."""
     try:
         names = os.listdir(os.path.join(home, "lib"))
     except OSError:
-        names = []
-    others = sorted(name for name in names if re.fullmatch(r"python\d+\.\d+", name))
-    if others:
-        return (
-            f"the environment is for {', '.join(others)}, and quaich runs on {ours}; "
-            f"make it again with {ours}, or install quaich for {others[0]}"
-        )
-    return "not a virtual environment: it has no lib/pythonX.Y/site-packages"
+        return []
+    found = [re.fullmatch(r"python(\d+)\.(\d+)", name) for name in names]
+    return sorted((int(each[1]), int(each[2])) for each in found if each)
 
 
 def _sees_system(home: str) -> bool:

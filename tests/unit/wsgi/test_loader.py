@@ -110,12 +110,10 @@ def test_mounts_are_longest_first_and_the_first_is_the_default(site: Site) -> No
     site.write("a.py")
     site.write("b.py")
     site.write("c.wsgi")
-    apps = load(
-        Config(mount=("/b=b:application", "/b/long=a.py", "/c=c.wsgi"), manage_script_name=True)
-    )
+    apps = load(Config(mount=("/b=b:application", "/b/long/=a.py", "/c=c.wsgi")))
     assert [point for point, _ in apps.mounts] == ["/b/long", "/b", "/c"]
     assert apps.default is sys.modules["b"].application
-    assert apps.manage_script_name
+    assert apps.root is None
 
 
 def test_the_root_mount_is_the_default(site: Site) -> None:
@@ -274,7 +272,7 @@ def test_a_file_that_does_not_exist(site: Site) -> None:
     assert "not a file" in str(site.fails(wsgi_file="."))
 
 
-@pytest.mark.parametrize("mount", ["/x", "/x=", "=x"])
+@pytest.mark.parametrize("mount", ["/x", "/x=", "x=x", "=x"])
 def test_a_mount_that_is_none(site: Site, mount: str) -> None:
     site.write("x.py")
     if mount == "=x":
@@ -290,6 +288,98 @@ def test_one_application_of_two_may_fail_only_in_the_compatible_door(site: Site)
     assert "mount = /x = nosuch" in str(apps.failed[0])
     with pytest.raises(LoadError, match="nosuch"):
         load(Config(module="shop", mount=("/x=nosuch",), door="modern"))
+
+
+def test_without_a_default_application(site: Site) -> None:
+    site.write("a.py")
+    site.write("b.py")
+    apps = load(Config(module="a", mount=("/b=b",), no_default_app=True))
+    assert apps.default is None
+    assert apps.root is sys.modules["a"].application
+    assert load(Config(mount=("/b=b",), no_default_app=True)).default is None
+
+
+def test_a_file_of_any_extension_and_a_callable_behind_it(site: Site) -> None:
+    site.write("app.txt", "def serve(environ, start_response): return []\n")
+    site.write("app.py")
+    assert load(Config(wsgi_file="app.txt", callable="serve")).default
+    assert load(Config(wsgi_file="app.txt:serve")).default
+    assert not (site.directory / "__pycache__").exists()
+
+
+def test_code_in_the_configuration(site: Site) -> None:
+    apps = load(Config(eval="def application(environ, start_response): return [b'x']"))
+    assert apps.default is sys.modules["uwsgi_eval_config"].application
+    error = site.fails(eval="import nosuch")
+    assert "ModuleNotFoundError: No module named 'nosuch' (uwsgi_eval_config:1)" in str(error)
+    assert "quaich" not in error.detail
+
+
+def test_imports_come_before_the_application(site: Site) -> None:
+    site.write("first.py", "import sys; sys.seen = ['first']")
+    site.write("sub/second.py", "import sys; sys.seen.append('second')")
+    site.write("shop.py", "import sys; assert len(sys.seen) == 2\n" + APPLICATION)
+    apps = load(Config(module="shop", imports=("first", "sub/second.py")))
+    assert apps.default
+    assert apps.failed == ()
+
+
+def test_an_import_that_fails_is_fatal_only_in_the_modern_door(site: Site) -> None:
+    site.write("shop.py")
+    apps = load(Config(module="shop", imports=("nosuch",)))
+    assert "import = nosuch: no module named 'nosuch'" in str(apps.failed[0])
+    with pytest.raises(LoadError, match="nosuch"):
+        load(Config(module="shop", imports=("nosuch",), door="modern"))
+
+
+def test_a_module_under_another_name(site: Site) -> None:
+    site.write("real.py", "x = 1\n")
+    site.write("shop.py", "import first, second\nassert first.x and second.x\n" + APPLICATION)
+    assert load(Config(module="shop", pymodule_alias=("first=real", "second=./real.py"))).default
+
+
+def test_keys_in_bytes_go_before_a_callable_and_must_make_sense(site: Site) -> None:
+    site.write("shop.py", "def one(e, s): return []\napplications = {b'/a': b'one', b'': one}\n")
+    apps = load(Config(module="shop:nosuch"))
+    assert [point for point, _ in apps.mounts] == ["/a"]
+    site.write("shop2.py", APPLICATION + "applications = {b'/a': 3}\n")
+    assert "applications['/a'] is of type int" in str(site.fails(module="shop2"))
+    site.write("shop3.py", APPLICATION + "applications = {'/a': application}\n")
+    assert load(Config(module="shop3:application")).mounts == ()
+
+
+def test_what_paste_needs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paste.deploy", None)
+    site.write("site.ini", "[app:main]\nuse = call:shop:make\n")
+    text = str(site.fails(paste="site.ini"))
+    assert "PasteDeploy is not installed for " in text
+    assert text.endswith('pip install "quaich[paste]"')
+
+
+def test_a_paste_file(site: Site) -> None:
+    pytest.importorskip("paste.deploy")
+    site.write("shop.py", "def make(world, **own):\n    return lambda e, s: [own['name']]\n")
+    site.write(
+        "site.ini",
+        """
+        [app:main]
+        use = call:shop:make
+        name = main
+
+        [app:other]
+        use = call:shop:make
+        name = other
+        """.replace("        ", ""),
+    )
+    full = f"config:{site.directory}/site.ini"
+    for options in ({"paste": "site.ini"}, {"paste": full}, {"ini_paste": "site.ini"}):
+        apps = load(Config(**options))  # type: ignore[arg-type]
+        assert apps.default
+        assert apps.default({}, None) == ["main"]
+    apps = load(Config(mount=("/other=site.ini#other", "/main=site.ini")))
+    assert [app({}, None) for _, app in apps.mounts] == [["other"], ["main"]]
+    assert "there is no such file" in str(site.fails(paste="sit.ini"))
+    assert "LookupError" in str(site.fails(paste="site.ini#nosuch"))
 
 
 PREPARE = """
@@ -331,9 +421,12 @@ def test_prepare(tmp_path: Path) -> None:
         chdir=str(tmp_path / "site"),
         pythonpath=("../lib-*", "../other", "/no/such/directory"),
         env=("KEY=a=b", "EMPTY=", "REMOVED"),
+        pyargv="--settings  'a b'",
+        py_executable="/opt/python",
     )
     assert found["cwd"] == str(tmp_path / "site")
-    assert found["argv"] == ["uwsgi"]
+    assert found["argv"] == ["uwsgi", "--settings", "'a", "b'"]
+    assert found["executable"] == "/opt/python"
     path = found["path"]
     assert isinstance(path, list)
     assert path[:5] == ["/no/such/directory", "../other", "../lib-a", "../lib-b", "."]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from quaich.errors import LoadError
+from quaich.wsgi import virtualenv
 from tests.support.server import environment
 
 VERSION = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -101,12 +103,38 @@ def complaint(directory: Path, name: str) -> str:
     return done.stderr.splitlines()[-1].partition("LoadError: ")[2]
 
 
-def test_an_environment_of_another_python(tmp_path: Path) -> None:
-    (tmp_path / "old" / "lib" / "python3.4" / "site-packages").mkdir(parents=True)
-    assert complaint(tmp_path, "old") == (
-        "site.ini:7: virtualenv = old: the environment is for python3.4, and quaich runs on "
-        f"{VERSION}; make it again with {VERSION}, or install quaich for python3.4"
+def other(directory: Path, version: str) -> str:
+    name = f"env{version}"
+    (directory / name / "lib" / f"python{version}" / "site-packages").mkdir(parents=True)
+    (directory / name / "bin").mkdir()
+    return name
+
+
+def test_an_environment_of_a_python_that_is_too_old(tmp_path: Path) -> None:
+    assert complaint(tmp_path, other(tmp_path, "3.4")) == (
+        "site.ini:7: virtualenv = env3.4: the environment is for Python 3.4; quaich needs 3.10 or "
+        "newer: make it again with a newer Python"
     )
+
+
+def test_the_interpreter_of_an_environment_of_another_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = other(tmp_path, "3.99")
+    with pytest.raises(LoadError, match=r"a: virtualenv = env3.99: its bin/python3.99 cannot be"):
+        virtualenv.interpreter(name, "a")
+    for python in ("python", "python3.99"):
+        (tmp_path / name / "bin" / python).symlink_to("/bin/true")
+        assert virtualenv.interpreter(name) == str(tmp_path / name / "bin" / python)
+    assert complaint(tmp_path, name) == (
+        f"site.ini:7: virtualenv = env3.99: the environment is run by "
+        f"{tmp_path}/env3.99/bin/python3.99, and this is {VERSION}"
+    )
+
+
+def test_an_environment_of_this_python_needs_no_other_interpreter(tmp_path: Path) -> None:
+    assert virtualenv.interpreter(str(make(tmp_path))) is None
 
 
 def test_what_is_no_environment(tmp_path: Path) -> None:
