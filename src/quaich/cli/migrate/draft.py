@@ -3,7 +3,7 @@
 Every key that is written is an option of the table; a test holds the servers' tables to it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -74,6 +74,20 @@ class Switch(NamedTuple):
 
     name: str
     takes: object = "value"
+
+
+def switches(
+    names: Iterable[str], flags: Collection[str], lists: Collection[str]
+) -> dict[str, Switch]:
+    """The switches of a server whose flags all have a ``--no-`` twin."""
+    found = {}
+    for name in names:
+        if name in flags:
+            found[f"--{name}"] = Switch(name, True)
+            found[f"--no-{name}"] = Switch(name, False)
+        else:
+            found[f"--{name}"] = Switch(name, "list" if name in lists else "value")
+    return found
 
 
 Handler = Callable[[Draft, str, object], None]

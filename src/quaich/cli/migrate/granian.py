@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from quaich.cli.migrate.draft import (
     Draft,
     Handler,
-    Switch,
     apply,
     ignore,
     read_options,
+    switches,
     to,
     without,
     write_application,
@@ -167,18 +167,7 @@ _FLAGS = [
 _LISTS = ("env-files", "reload-paths", "reload-ignore-dirs", "reload-ignore-paths")
 
 
-def _switches() -> dict[str, Switch]:
-    found = {}
-    for name in _HANDLERS:
-        if name in _FLAGS:
-            found[f"--{name}"] = Switch(name, True)
-            found[f"--no-{name}"] = Switch(name, False)
-        else:
-            found[f"--{name}"] = Switch(name, "list" if name in _LISTS else "value")
-    return found
-
-
-SWITCHES = _switches()
+SWITCHES = switches(_HANDLERS, _FLAGS, _LISTS)
 
 
 def from_options(arguments: Sequence[str]) -> Draft:

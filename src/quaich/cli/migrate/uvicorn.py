@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from quaich.cli.migrate.draft import (
     Draft,
     Handler,
-    Switch,
     apply,
     ignore,
     read_options,
+    switches,
     to,
     without,
     write_application,
@@ -107,18 +107,7 @@ _FLAGS = [
 _LISTS = ("header", "reload-dir", "reload-include", "reload-exclude")
 
 
-def _switches() -> dict[str, Switch]:
-    found = {}
-    for name in _HANDLERS:
-        if name in _FLAGS:
-            found[f"--{name}"] = Switch(name, True)
-            found[f"--no-{name}"] = Switch(name, False)
-        else:
-            found[f"--{name}"] = Switch(name, "list" if name in _LISTS else "value")
-    return found
-
-
-SWITCHES = _switches()
+SWITCHES = switches(_HANDLERS, _FLAGS, _LISTS)
 
 
 def from_options(arguments: Sequence[str]) -> Draft:
