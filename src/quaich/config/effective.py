@@ -74,3 +74,16 @@ class Config(ConfigBase):
     log_5xx: bool = False
     strict: bool = False
     show_config: bool = False
+    harakiri: int = 0
+    max_requests: int = 0
+    max_requests_delta: int = 0
+    min_worker_lifetime: int = 10
+    max_worker_lifetime: int = 0
+    max_worker_lifetime_delta: int = 0
+    reload_on_rss: int = 0
+    reload_on_as: int = 0
+    evil_reload_on_rss: int = 0
+    evil_reload_on_as: int = 0
+    worker_reload_mercy: int = 60
+    reload_mercy: int = 60
+    touch_reload: tuple[str, ...] = ()

@@ -35,9 +35,12 @@ class Post(Enum):
     LEAVING = "leaving"
 
 
-@dataclass
+@dataclass(eq=False)
 class Handle:
-    """The master's view of a zygote or a worker; ``until`` is its next deadline."""
+    """The master's view of a zygote or a worker; ``until`` is its next deadline.
+
+    ``seat`` is a worker's place on the scoreboard, ``doomed`` why it will be killed by then.
+    """
 
     slot: int
     post: Post = Post.ABSENT
@@ -45,6 +48,8 @@ class Handle:
     since: float = 0.0
     failures: int = 0
     until: float | None = None
+    seat: int = 0
+    doomed: str = ""
 
     def pause_after_death(self, now: float) -> float:
         """Count this death, and how long to wait before the next try."""
@@ -64,14 +69,41 @@ class Handle:
 
 @dataclass
 class Generation:
-    """One zygote and its workers, by slot."""
+    """One zygote and its workers, by slot.
+
+    A worker that is to be replaced serves until its relief, the next worker of the same slot, is
+    ready; then, or at once when it is killed, it is one of the outgoing, and has no successor.
+    """
 
     number: int
     policy: Policy
     stage: Stage = Stage.LOADING
     zygote: Handle = field(default_factory=lambda: Handle(0))
     workers: dict[int, Handle] = field(default_factory=dict)
+    relief: dict[int, Handle] = field(default_factory=dict)
+    outgoing: list[Handle] = field(default_factory=list)
+
+    def crew(self) -> list[Handle]:
+        """Every worker, whether it serves, is to serve, or leaves."""
+        return [*self.workers.values(), *self.relief.values(), *self.outgoing]
 
     def processes(self) -> Iterator[Handle]:
         """Every handle with a process."""
-        return (each for each in (self.zygote, *self.workers.values()) if each.alive())
+        return (each for each in (self.zygote, *self.crew()) if each.alive())
+
+    def asked(self, slot: int) -> Handle | None:
+        """Who a worker is that was forked for a slot: at most one is asked for at a time."""
+        worker, relief = self.workers.get(slot), self.relief.get(slot)
+        return relief if relief is not None and relief.post is Post.ASKED else worker
+
+    def by_pid(self, slot: int, pid: int) -> Handle | None:
+        """The worker of a slot, or its relief, that is this process."""
+        for each in (self.workers.get(slot), self.relief.get(slot)):
+            if each is not None and each.pid == pid:
+                return each
+        return None
+
+    def free_seat(self, slot: int) -> int | None:
+        """A seat of a slot that no process of it writes to."""
+        taken = {each.seat for each in self.crew() if each.slot == slot and each.alive()}
+        return next((seat for seat in (0, 1) if seat not in taken), None)

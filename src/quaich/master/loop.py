@@ -23,6 +23,7 @@ from quaich.log.server import Log
 from quaich.master import vocabulary as facts
 from quaich.master.plan import Plan
 from quaich.master.spawn import spawn
+from quaich.master.watch import Watch, limits_of
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
@@ -41,7 +42,13 @@ _BATCH = 64
 
 def policy_of(config: Config) -> facts.Policy:
     """What a configuration means for the plan."""
-    return facts.Policy(config.processes, facts.meanings(config.door, config.die_on_term))
+    return facts.Policy(
+        config.processes,
+        facts.meanings(config.door, config.die_on_term),
+        mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
+        worker_mercy=float(config.worker_reload_mercy),
+        limits=limits_of(config),
+    )
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ class Master:
         # The end that nobody else holds: when it closes, everyone knows that we are gone.
         self._lifeline, self._lifeline_held = os.pipe()
         self._wake, self._waker = os.pipe()
+        self._watch = Watch()
         self._status: int | None = None
 
     def run(self) -> int:
@@ -121,6 +129,9 @@ class Master:
     def _wait(self) -> None:
         """Sleep until something happened, and queue it."""
         deadline = self._plan.deadline()
+        watching = self._watching()
+        if watching:
+            deadline = self._watch.due if deadline is None else min(deadline, self._watch.due)
         timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         for key, _ in self._selector.select(timeout):
             if key.data is None:
@@ -128,7 +139,25 @@ class Master:
             else:
                 self._read_channel(key.data)
         self._reap()
+        if watching and time.monotonic() >= self._watch.due:
+            self._look(time.monotonic())
         self._events.append(facts.Tick())
+
+    def _watching(self) -> bool:
+        """Whether a limit or a file is to be looked at, once a second."""
+        held = self._held.get(self._plan.current)
+        if held is not None and held.config.touch_reload:
+            return True
+        return any(each.policy.limits.any for each in self._plan.generations.values())
+
+    def _look(self, now: float) -> None:
+        boards = {number: held.scoreboard for number, held in self._held.items()}
+        self._events.extend(self._watch.breaches(self._plan.generations.values(), boards, now))
+        held = self._held.get(self._plan.current)
+        touched = self._watch.touched(held.config) if held is not None else []
+        if touched:
+            # However many files, it is one reload.
+            self._events.append(facts.Touched(", ".join(touched)))
 
     def _read_signals(self) -> None:
         names = [signal.Signals(number).name for number in os.read(self._wake, 4096)]
@@ -198,8 +227,8 @@ class Master:
             match action:
                 case facts.StartZygote(generation, reload):
                     self._start_zygote(generation, reload)
-                case facts.Fork(generation, slot):
-                    self._fork(generation, slot)
+                case facts.Fork(generation, slot, seat):
+                    self._fork(generation, slot, seat)
                 case facts.Kill(pid, name):
                     # Not reaped yet, so the pid cannot be another's.
                     with contextlib.suppress(ProcessLookupError):
@@ -263,11 +292,11 @@ class Master:
         self._selector.register(ours, selectors.EVENT_READ, held.channel)
         return facts.ZygoteStarted(number, pid, policy_of(held.config))
 
-    def _fork(self, number: int, slot: int) -> None:
+    def _fork(self, number: int, slot: int, seat: int) -> None:
         channel = self._held[number].channel
         try:
             if channel is not None:
-                channel.socket.send(messages.encode(messages.Fork(slot)))
+                channel.socket.send(messages.encode(messages.Fork(slot, seat)))
         except OSError as error:
             # A zygote that is stopped, or gone: its death is reported on its own.
             reason = f"the zygote does not listen: {(error.strerror or str(error)).lower()}"

@@ -8,6 +8,8 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
   Reloads asked for meanwhile become one more, afterwards.
 * A worker that dies is replaced at once; one that dies within a second of its start, after a pause
   that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the same rule.
+* A worker that has passed a limit is replaced: killed at once where the limit says so, else only
+  told to leave when its relief is ready, so that there is never one worker less.
 * Who is told to leave has a time to do it, and is then killed.
 * The plan believes messages, never exit codes: those are for the application to choose.
 * Once stopping, nothing is started, and the end comes when every process is known to be gone.
@@ -24,19 +26,20 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
     generation LOADING → RAISING → SERVING → RETIRING, or dropped
     zygote     ASKED → STARTED → READY (it can fork) → LEAVING; lost: PAUSED → ASKED
     worker     ASKED → STARTED → READY → LEAVING; died: PAUSED → ASKED, or ABSENT while the
-               zygote cannot fork
+               zygote cannot fork or no seat is free; a relief likewise, until it is the worker
 """
 
 from collections.abc import Iterator
 from enum import Enum
 
+from quaich.master import replacement
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.vocabulary import (
     Action,
+    Breach,
     Died,
     Event,
     Forget,
-    Fork,
     Forked,
     ForkFailed,
     Kill,
@@ -51,6 +54,8 @@ from quaich.master.vocabulary import (
     StartFailed,
     StartZygote,
     Tick,
+    Touched,
+    Verdict,
     ZygoteStarted,
 )
 
@@ -114,6 +119,10 @@ class Plan:
                 self._ready(event, now)
             case Died(pid, how):
                 self._died(pid, how, now)
+            case Breach():
+                self._breach(event, now)
+            case Touched(path):
+                self._touched(path)
             case Tick():
                 self._tick(now)
         self._settle()
@@ -121,7 +130,7 @@ class Plan:
 
     def _handles(self) -> Iterator[tuple[Generation, Handle]]:
         for generation in self.generations.values():
-            for handle in (generation.zygote, *generation.workers.values()):
+            for handle in (generation.zygote, *generation.crew()):
                 yield generation, handle
 
     def _do(self, action: Action) -> None:
@@ -142,16 +151,24 @@ class Plan:
             return
         self._say("info", f"signal={name} action={meaning.value.replace(' ', '-')}")
         if meaning in (Meaning.RELOAD, Meaning.BRUTAL_RELOAD):
-            if self._ending:
-                return
-            if self.phase is Phase.STARTING or self.raising is not None:
-                self.again = meaning
-            else:
-                self._reload(meaning)
+            self._ask_reload(meaning)
         elif meaning is Meaning.DRAIN and self.phase is not Phase.DRAINING:
             self._end(Phase.DRAINING, 0, now)
         else:
             self._end(Phase.STOPPING, 0, now)
+
+    def _touched(self, path: str) -> None:
+        if not self._ending:
+            self._say("info", f"touched={path} action=reload")
+            self._ask_reload(Meaning.RELOAD)
+
+    def _ask_reload(self, meaning: Meaning) -> None:
+        if self._ending:
+            return
+        if self.phase is Phase.STARTING or self.raising is not None:
+            self.again = meaning
+        else:
+            self._reload(meaning)
 
     def _reload(self, meaning: Meaning) -> None:
         self.newest += 1
@@ -184,11 +201,13 @@ class Plan:
             zygote.gone()
         policy = generation.policy
         time = policy.patience if brutal else policy.mercy
-        for worker in generation.workers.values():
+        for worker in generation.crew():
             if not worker.alive():
                 worker.gone()
             elif brutal or worker.post is not Post.LEAVING:
-                worker.post, worker.until = Post.LEAVING, now + time
+                if not worker.doomed:
+                    worker.until = now + time
+                worker.post = Post.LEAVING
                 self._do(Kill(worker.pid, "SIGTERM" if brutal else "SIGHUP"))
 
     def _fail(self, generation: Generation, reason: str, status: int, now: float) -> None:
@@ -243,7 +262,7 @@ class Plan:
             generation.stage = Stage.RAISING
             slots = range(1, generation.policy.workers + 1)
             generation.workers = {slot: Handle(slot) for slot in slots}
-        for worker in generation.workers.values():
+        for worker in (*generation.workers.values(), *generation.relief.values()):
             if worker.post is Post.ABSENT:
                 self._ask(generation, worker)
 
@@ -260,7 +279,7 @@ class Plan:
     def _replace_zygote(self, generation: Generation, reason: str, now: float) -> None:
         pause = generation.zygote.pause_after_death(now)
         generation.zygote.gone(Post.PAUSED, now + pause)
-        for worker in generation.workers.values():
+        for worker in generation.crew():
             if worker.post is Post.ASKED:
                 worker.gone()
         self._say(
@@ -272,14 +291,11 @@ class Plan:
     # Workers.
 
     def _ask(self, generation: Generation, worker: Handle) -> None:
-        worker.gone(Post.ABSENT)
-        if generation.zygote.post is Post.READY:
-            worker.post = Post.ASKED
-            self._do(Fork(generation.number, worker.slot))
+        self._actions += replacement.ask(generation, worker)
 
     def _forked(self, event: Forked, now: float) -> None:
         generation = self.generations.get(event.generation)
-        worker = generation.workers.get(event.slot) if generation else None
+        worker = generation.asked(event.slot) if generation else None
         if generation is None or worker is None or worker.alive():
             self._do(Kill(event.pid, "SIGKILL"))
             return
@@ -291,7 +307,7 @@ class Plan:
 
     def _fork_failed(self, event: ForkFailed, now: float) -> None:
         generation = self.generations.get(event.generation)
-        worker = generation.workers.get(event.slot) if generation else None
+        worker = generation.asked(event.slot) if generation else None
         if generation is None or worker is None or worker.post is not Post.ASKED:
             return
         if generation.number == self.raising:
@@ -307,8 +323,8 @@ class Plan:
 
     def _ready(self, event: Ready, now: float) -> None:
         generation = self.generations.get(event.generation)
-        worker = generation.workers.get(event.slot) if generation else None
-        if generation is None or worker is None or worker.pid != event.pid:
+        worker = generation.by_pid(event.slot, event.pid) if generation else None
+        if generation is None or worker is None:
             return
         if worker.post is not Post.STARTED:
             return
@@ -316,6 +332,8 @@ class Plan:
         self._say(
             "info", f"worker={worker.slot} pid={worker.pid} ready generation={generation.number}"
         )
+        if worker is generation.relief.get(worker.slot):
+            self._actions += replacement.relieve(generation, worker, now)
         if generation.stage is Stage.RAISING and all(
             each.post is Post.READY for each in generation.workers.values()
         ):
@@ -333,6 +351,20 @@ class Plan:
         else:
             self.phase = Phase.SERVING
         self._raised()
+
+    # Limits.
+
+    def _breach(self, event: Breach, now: float) -> None:
+        generation = self.generations.get(event.generation)
+        if generation is None:
+            return
+        for worker in generation.crew():
+            if worker.pid == event.pid and not worker.doomed:
+                if event.verdict is Verdict.RECYCLE:
+                    self._actions += replacement.recycle(generation, worker, event.cause)
+                else:
+                    self._actions += replacement.doom(generation, worker, event, now)
+                return
 
     # Ends and deadlines.
 
@@ -367,6 +399,10 @@ class Plan:
         if worker.post is Post.LEAVING:
             self._say("info", f"{fact} left {how} {after}")
             worker.gone()
+            if worker in generation.outgoing:
+                generation.outgoing.remove(worker)
+                if generation.stage is not Stage.RETIRING:
+                    self._actions += replacement.fill(generation, worker.slot)
             return
         if generation.number == self.raising:
             worker.gone()
@@ -375,7 +411,10 @@ class Plan:
         pause = worker.pause_after_death(now)
         again = f"; another starts in {pause:g}s" if pause else ""
         self._say("warning", f"{fact} died {how} {after}{again}")
-        if pause:
+        relief = generation.relief.get(worker.slot)
+        if relief is not None and relief is not worker:
+            generation.workers[worker.slot] = generation.relief.pop(worker.slot)
+        elif pause:
             worker.gone(Post.PAUSED, now + pause)
         else:
             self._ask(generation, worker)
@@ -386,7 +425,8 @@ class Plan:
                 continue
             handle.until = None
             if handle.post is Post.LEAVING:
-                self._say("warning", f"worker={handle.slot} pid={handle.pid} killed: did not leave")
+                cause = handle.doomed or "did not leave"
+                self._say("warning", f"worker={handle.slot} pid={handle.pid} killed: {cause}")
                 self._do(Kill(handle.pid, "SIGKILL"))
             elif handle is generation.zygote:
                 handle.post = Post.ASKED

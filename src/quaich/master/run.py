@@ -36,6 +36,7 @@ from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
 _STOPPED_ALONE = 30
+_NEED_MASTER = ("max-requests", "max-worker-lifetime", "reload-on-rss", "reload-on-as")
 
 
 class _Interrupted(BaseException):
@@ -211,12 +212,20 @@ class _Server:
 def _serve_alone(config: Config, server: _Server) -> int:
     """The one worker of a server without a master, in this process."""
     startup.drop_privileges(config, server.log)
+    for name in _NEED_MASTER:
+        if getattr(config, name.replace("-", "_")):
+            place = config.place_of(name)
+            server.log.warning(
+                f"{place}{': ' if place else ''}{name}: only a master can replace a worker; "
+                "without effect (set master = true)"
+            )
     apps = startup.load(config, config.need_app, server.log)
     return run_worker(
         config=config,
         apps=apps,
         listeners=server.listeners,
         slot=1,
+        seat=0,
         generation=1,
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,

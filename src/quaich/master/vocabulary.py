@@ -31,14 +31,59 @@ def meanings(door: str, die_on_term: bool) -> Mapping[str, Meaning]:
     return reload | {"SIGINT": Meaning.STOP, "SIGTERM": term, "SIGQUIT": quit_}
 
 
+class Verdict(Enum):
+    """What is to become of a worker that passed a limit."""
+
+    HARAKIRI = "harakiri"
+    KILL = "killed"
+    RECYCLE = "recycled"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may use up; 0 is no limit.  Seconds, requests and octets."""
+
+    harakiri: int = 0
+    max_requests: int = 0
+    max_requests_delta: int = 0
+    min_worker_lifetime: int = 10
+    max_worker_lifetime: int = 0
+    max_worker_lifetime_delta: int = 0
+    reload_on_rss: int = 0
+    reload_on_as: int = 0
+    evil_reload_on_rss: int = 0
+    evil_reload_on_as: int = 0
+
+    @property
+    def memory(self) -> bool:
+        """Whether any of them needs to know the size of a worker."""
+        return bool(
+            self.reload_on_rss
+            or self.reload_on_as
+            or self.evil_reload_on_rss
+            or self.evil_reload_on_as
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to watch."""
+        return bool(self.harakiri or self.max_requests or self.max_worker_lifetime or self.memory)
+
+
 @dataclass(frozen=True)
 class Policy:
-    """What the configuration of a generation means for the plan."""
+    """What the configuration of a generation means for the plan.
+
+    Seconds: ``mercy`` is what a generation that is told to leave has for it, ``worker_mercy`` what
+    a single worker has, and ``patience`` what is left to one that is told to leave at once.
+    """
 
     workers: int
     signals: Mapping[str, Meaning]
     mercy: float = 60.0
     patience: float = 1.0
+    worker_mercy: float = 60.0
+    limits: Limits = Limits()
 
 
 # What happened.
@@ -123,6 +168,24 @@ class Died:
 
 
 @dataclass(frozen=True)
+class Breach:
+    """A worker passed a limit; ``cause`` says which, and by how much."""
+
+    generation: int
+    slot: int
+    pid: int
+    verdict: Verdict
+    cause: str
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A file that asks for a reload was created, removed or written."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Tick:
     """A deadline may have passed."""
 
@@ -137,6 +200,8 @@ Event = (
     | ForkFailed
     | Ready
     | Died
+    | Breach
+    | Touched
     | Tick
 )
 
@@ -154,10 +219,11 @@ class StartZygote:
 
 @dataclass(frozen=True)
 class Fork:
-    """Ask the generation's zygote for a worker."""
+    """Ask the generation's zygote for a worker, in a seat of its slot on the scoreboard."""
 
     generation: int
     slot: int
+    seat: int = 0
 
 
 @dataclass(frozen=True)

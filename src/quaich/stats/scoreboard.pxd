@@ -4,7 +4,9 @@ cimport cython
 cdef class Slot:
     cdef unsigned long long[::1] cells
     cdef readonly Py_ssize_t base
+    cdef readonly Py_ssize_t other
     cdef readonly int threads
+    cdef readonly object notes
     cpdef begin(self, int thread, unsigned long long now)
     @cython.locals(lane=Py_ssize_t, since="unsigned long long")
     cpdef pause(self, int thread, unsigned long long now)

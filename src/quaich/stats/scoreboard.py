@@ -2,17 +2,22 @@
 
 One file in memory (a memfd, so that it survives exec), cut into 64-bit cells: a slot for each
 worker, and in it a lane for each thread.  Each cell has one writer, so there are no locks; a reader
-may see one cell newer than its neighbour, which counters and clocks can bear.  It holds numbers
-only: nothing a client sent is ever written here.
+may see one cell newer than its neighbour, which counters and clocks can bear.
+
+A worker has two slots, its seats: one that is replaced while it still runs leaves the other seat to
+its successor.  Behind the cells each lane has a short note of what it runs.  A note is bounded, and
+who writes it escapes it: printable ASCII is all that a client's request can bring in here.
 
 All clocks are CLOCK_MONOTONIC in microseconds; 0 means never, or not now.
 """
 
 import mmap
 import os
+import struct
 
 HEADER = 4
-MAGIC = 0x6863696175710001
+MAGIC = 0x6863696175710002
+SEATS = 2
 
 PID = 0
 GENERATION = 1
@@ -24,6 +29,7 @@ RUNNING = 6
 ACCEPTING = 7
 PARKED = 8
 DROPPED = 9
+BEFORE = 10
 SLOT = 12
 
 LANE_REQUESTS = 0
@@ -31,14 +37,26 @@ LANE_SINCE = 1
 LANE_DEADLINE = 2
 LANE = 4
 
+NOTE = 256
+"""Octets of a note: its length, then that many characters."""
+
+_NOTE = struct.Struct(f"{NOTE}p")
+
 
 class Slot:
-    """One worker's cells: the worker writes, the master reads."""
+    """One worker's cells: the worker writes, the master reads.
 
-    def __init__(self, cells: memoryview, base: int, threads: int) -> None:
+    ``other`` is where the cells of the worker's other seat begin; ``notes`` are those of its lanes.
+    """
+
+    def __init__(
+        self, cells: memoryview, base: int, other: int, threads: int, notes: memoryview
+    ) -> None:
         self.cells = cells
         self.base = base
+        self.other = other
         self.threads = threads
+        self.notes = notes
 
     def get(self, field: int) -> int:
         """The value of a cell (PID, REQUESTS, ...)."""
@@ -81,11 +99,32 @@ class Slot:
         value: int = self.cells[self.base + SLOT + thread * LANE + field]
         return value
 
+    def note(self, thread: int, text: str) -> None:
+        """Say what a thread takes up; ``text`` is printable ASCII, and cut where it is too long."""
+        _NOTE.pack_into(self.notes, thread * NOTE, text.encode("ascii", "replace"))
+
+    def noted(self, thread: int) -> str:
+        """The note of a thread.  It is a worker's word: printable, and no more than that."""
+        start = thread * NOTE
+        data = bytes(self.notes[start + 1 : start + 1 + self.notes[start]])
+        return "".join(chr(octet) if 32 <= octet < 127 else "?" for octet in data)
+
+    def requests(self) -> int:
+        """What the worker has answered, in both of its seats."""
+        count: int = self.cells[self.base + REQUESTS] + self.cells[self.other + REQUESTS]
+        return count
+
+    def served(self) -> int:
+        """What the process in this seat has answered."""
+        count: int = self.cells[self.base + REQUESTS] - self.cells[self.base + BEFORE]
+        return count
+
     def clear(self, pid: int, generation: int, now: int) -> None:
         """A new process moves in: everything starts again but the totals, which never go back."""
         for thread in range(self.threads):
             self.cells[self.base + SLOT + thread * LANE + LANE_SINCE] = 0
             self.cells[self.base + SLOT + thread * LANE + LANE_DEADLINE] = 0
+        self.set(BEFORE, self.get(REQUESTS))
         self.set(PID, pid)
         self.set(GENERATION, generation)
         self.set(STARTED, now)
@@ -99,17 +138,21 @@ class Scoreboard:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._memory = mmap.mmap(fd, os.fstat(fd).st_size)
-        self._cells = memoryview(self._memory).cast("Q")
-        if self._cells[0] != MAGIC:
+        head = memoryview(self._memory)[: 8 * HEADER].cast("Q")
+        if head[0] != MAGIC:
             raise ValueError("this memory is not a scoreboard of this version")
-        self.workers: int = self._cells[1]
-        self.threads: int = self._cells[2]
+        self.workers: int = head[1]
+        self.threads: int = head[2]
+        size = 8 * _cells_of(self.workers, self.threads)
+        self._cells = memoryview(self._memory)[:size].cast("Q")
+        self._notes = memoryview(self._memory)[size:]
 
     @classmethod
     def create(cls, workers: int, threads: int) -> "Scoreboard":
-        """A new, empty scoreboard for ``workers`` slots of ``threads`` lanes."""
+        """A new, empty scoreboard for ``workers`` workers of ``threads`` lanes."""
         fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC)
-        os.ftruncate(fd, 8 * (HEADER + workers * (SLOT + threads * LANE)))
+        notes = workers * SEATS * threads * NOTE
+        os.ftruncate(fd, 8 * _cells_of(workers, threads) + notes)
         head = memoryview(bytearray(8 * HEADER)).cast("Q")
         head[0] = MAGIC
         head[1] = workers
@@ -122,13 +165,30 @@ class Scoreboard:
         """The scoreboard behind a descriptor; raises ValueError when it is another file."""
         return cls(fd)
 
-    def slot(self, number: int) -> Slot:
-        """The cells of worker ``number``, counted from 1."""
-        if not 1 <= number <= self.workers:
-            raise IndexError(f"worker {number} of {self.workers}")
-        base = HEADER + (number - 1) * (SLOT + self.threads * LANE)
-        return Slot(self._cells, base, self.threads)
+    def slot(self, number: int, seat: int = 0) -> Slot:
+        """The cells of worker ``number``, counted from 1, in one of its seats."""
+        if not 1 <= number <= self.workers or not 0 <= seat < SEATS:
+            raise IndexError(f"worker {number} of {self.workers}, seat {seat}")
+        place = (number - 1) * SEATS + seat
+        notes = self.threads * NOTE
+        return Slot(
+            self._cells,
+            HEADER + place * self._stride,
+            HEADER + (place ^ 1) * self._stride,
+            self.threads,
+            self._notes[place * notes : (place + 1) * notes],
+        )
+
+    @property
+    def _stride(self) -> int:
+        return SLOT + self.threads * LANE
 
     def total(self, field: int) -> int:
         """The sum of a cell over all workers."""
-        return sum(self.slot(number).get(field) for number in range(1, self.workers + 1))
+        stride = self._stride
+        end = HEADER + self.workers * SEATS * stride
+        return sum(self._cells[base + field] for base in range(HEADER, end, stride))
+
+
+def _cells_of(workers: int, threads: int) -> int:
+    return HEADER + workers * SEATS * (SLOT + threads * LANE)

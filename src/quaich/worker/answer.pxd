@@ -24,6 +24,7 @@ cdef class Answerer:
     cdef public double gateway_timeout
     cdef public set removed
     cdef public int threads
+    cdef public bint noting
     cdef public Stamp stamp
     cdef public long long stamp_second
     cdef public bint closing
@@ -50,6 +51,8 @@ cdef class Answerer:
     cdef int _no_application(self, Connection conn) except -1
     cdef _internal_error(self, Connection conn)
     cdef _report_removed(self, Connection conn, list names)
+    @cython.locals(head=Head, environ=dict)
+    cdef _note(self, Connection conn, int thread)
     @cython.locals(head=Head, environ=dict, fields=int, size=Py_ssize_t)
     cdef _record(self, Connection conn)
     cdef _write_line(self, Connection conn, Exchange exchange)

@@ -18,9 +18,9 @@ from contextvars import Context
 from typing import Any
 
 from quaich.errors import ApplicationError
-from quaich.log.request import RequestLog
+from quaich.log.request import RequestLog, escape
 from quaich.log.server import Log
-from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Scoreboard, Slot
+from quaich.stats.scoreboard import EXCEPTIONS, NOTE, REQUESTS, SENT, Scoreboard, Slot
 from quaich.sys.clock import micros
 from quaich.wire.reply import refusal
 from quaich.worker.connection import Connection, Region
@@ -57,8 +57,9 @@ class Answerer:
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
     ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx;
     ``dynamic`` is shown the environs of uwsgi packets that want code to be loaded; ``closing`` that
-    every connection ends after its next reply; ``write_timeouts`` are those of ``write()`` where
-    HTTP and where a gateway protocol is spoken.
+    every connection ends after its next reply; ``noting`` that the scoreboard shows what each
+    thread runs; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway protocol
+    is spoken.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Answerer:
         log_statuses: tuple[bool, bool, bool],
         write_timeouts: tuple[float, float],
         threads: int,
+        noting: bool,
         dynamic: Callable[[dict[str, Any]], None],
     ) -> None:
         self.choose = choose
@@ -87,6 +89,7 @@ class Answerer:
         self.http_timeout, self.gateway_timeout = write_timeouts
         self.removed: set[str] = set()
         self.threads = threads
+        self.noting = noting
         self.stamp = Stamp()
         self.stamp_second = 0
         self.closing = False
@@ -104,6 +107,8 @@ class Answerer:
         if second != self.stamp_second:
             self.stamp_second = second
             self._restamp(int(time.time()))
+        if self.noting:
+            self._note(conn, thread)
         self.slot.begin(thread, conn.began)
         conn.home = thread
         if self.threads > 1:
@@ -153,6 +158,8 @@ class Answerer:
 
     def resume(self, conn: Connection) -> int:
         """Go on with a suspended iterator."""
+        if self.noting:
+            self._note(conn, conn.home)
         self.slot.begin(conn.home, micros())
         if conn.context is not None:
             return conn.context.run(self.iterate, conn)
@@ -379,6 +386,15 @@ class Answerer:
             f"{when.tm_hour:02d}:{when.tm_min:02d}:{when.tm_sec:02d} GMT"
         ).encode("ascii")
 
+    def _note(self, conn: Connection, thread: int) -> None:
+        """What the master says of a request that it ends."""
+        head = conn.head
+        environ = conn.environ
+        assert head is not None and environ is not None
+        address = conn.address if conn.http else str(environ.get("REMOTE_ADDR", "-"))
+        text = f"{address or '-'} {head.method} {head.uri}"
+        self.slot.note(thread, escape(text[:NOTE]))
+
     def _record(self, conn: Connection) -> None:
         """What the log line needs, before the application can change the environ."""
         head = conn.head
@@ -406,7 +422,7 @@ class Answerer:
             return
         address, user, fields, size, method, uri, protocol = record
         line = self.request_log.line(
-            count=self.slot.get(REQUESTS),
+            count=self.slot.requests(),
             total=self.scoreboard.total(REQUESTS),
             address=address,
             user=user,

@@ -51,9 +51,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Fork:
-    """The master asks for a worker."""
+    """The master asks for a worker, in one of its seats on the scoreboard."""
 
     slot: int
+    seat: int
 
 
 Message = Loaded | LoadFailed | Forked | ForkFailed | Ready | Fork

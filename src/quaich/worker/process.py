@@ -1,10 +1,12 @@
 """A worker process: joins the layers below into one engine, runs its threads, obeys its signals.
 
 Signals, as uWSGI's workers take them: HUP finishes what is here and leaves; INT, TERM and QUIT
-leave at once.  Handlers do nothing but let Python write the number into a pipe that the engine
-watches, so that any idle thread can act on it while the main one is busy.
+leave at once; USR2 writes the stacks of all threads to the log.  Other handlers do nothing but let
+Python write the number into a pipe that the engine watches, so that any idle thread can act on it
+while the main one is busy.
 """
 
+import faulthandler
 import os
 import signal
 import threading
@@ -19,6 +21,7 @@ from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, LANE_SINCE, Scoreboard, Slot
 from quaich.sys.io import Acceptor
 from quaich.worker import startup
+from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
 from quaich.worker.intake import Intake
@@ -41,6 +44,7 @@ def run_worker(
     apps: Apps,
     listeners: Sequence[BoundListener],
     slot: int,
+    seat: int,
     generation: int,
     scoreboard: Scoreboard,
     lifeline: int | None,
@@ -50,10 +54,11 @@ def run_worker(
 ) -> int:
     """Serve until told to leave; the exit status of the process.
 
-    ``lifeline`` is a descriptor that ends with the master; ``on_ready`` is called when connections
-    are being accepted; ``on_abandon`` when the process is about to end inside a request.
+    ``seat`` is the worker's place on the scoreboard; ``lifeline`` is a descriptor that ends with
+    the master; ``on_ready`` is called when connections are being accepted; ``on_abandon`` when the
+    process is about to end inside a request.
     """
-    mine = scoreboard.slot(slot)
+    mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
     processes = max(1, config.processes)
     common = fixed(threads=config.threads, processes=processes)
@@ -83,6 +88,7 @@ def run_worker(
         log_statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
         write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
+        noting=config.harakiri > 0,
         dynamic=Notices(log.warning, points, dynamic is not None).note,
     )
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -102,6 +108,8 @@ def run_worker(
     signals.install(engine, writer)
     if lifeline is not None:
         engine.watch_lifeline(lifeline)
+    if lifeline is None and config.harakiri:
+        Alarm(mine, config.harakiri, on_abandon, log).start()
     engine.start_accepting()
     mine.set(ACCEPTING, 1)
     on_ready()
@@ -148,6 +156,8 @@ class Signals:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, _noted)
+        # In C, since what it is asked about may not let the interpreter run.
+        faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
             signal.signal(number, self._at_once)
 

@@ -157,9 +157,9 @@ class Zygote:
                 return 0
             message = messages.decode(packet)
             if isinstance(message, messages.Fork):
-                self._fork(message.slot)
+                self._fork(message.slot, message.seat)
 
-    def _fork(self, slot: int) -> None:
+    def _fork(self, slot: int, seat: int) -> None:
         gate, opener = os.pipe()
         report, reporter = os.pipe()
         try:
@@ -172,7 +172,7 @@ class Zygote:
         if between == 0:
             os.close(opener)
             os.close(report)
-            self._split(slot, gate, reporter)
+            self._split(slot, seat, gate, reporter)
         os.close(gate)
         os.close(reporter)
         told = os.read(report, _PID.size)
@@ -188,7 +188,7 @@ class Zygote:
             self._send(messages.ForkFailed(slot, "the second fork failed"))
         os.close(opener)
 
-    def _split(self, slot: int, gate: int, reporter: int) -> NoReturn:
+    def _split(self, slot: int, seat: int, gate: int, reporter: int) -> NoReturn:
         """In the process in between: fork the worker and end."""
         try:
             worker = os.fork()
@@ -202,7 +202,7 @@ class Zygote:
         try:
             if os.read(gate, 1) == _GO and process.die_with_parent(self._bootstrap.master):
                 os.close(gate)
-                status = self._work(slot)
+                status = self._work(slot, seat)
                 # The application may have asked to be told of the end of its process.
                 atexit._run_exitfuncs()
                 sys.stdout.flush()
@@ -214,13 +214,14 @@ class Zygote:
         finally:
             os._exit(status)
 
-    def _work(self, slot: int) -> int:
+    def _work(self, slot: int, seat: int) -> int:
         naming.show(self._config, naming.worker(slot))
         return run_worker(
             config=self._config,
             apps=self._apps,
             listeners=self._bootstrap.listeners,
             slot=slot,
+            seat=seat,
             generation=self._bootstrap.generation,
             scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
             lifeline=self._bootstrap.lifeline,

@@ -34,4 +34,4 @@ def test_the_modern_door_lists_what_it_takes() -> None:
     text = modern_help()
     assert "--bind" in text
     assert "--workers" in text
-    assert "--harakiri " not in text
+    assert "--mule-harakiri " not in text

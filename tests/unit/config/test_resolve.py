@@ -304,7 +304,7 @@ class TestPlaceholders:
         ("<<<<<<< HEAD", {}, '"<<<<<<< HEAD" is no setting; ignored'),
         ("bind = :80", {}, 'unknown option "bind" ignored'),
         ("x\x1b[31m = 1", {}, 'unknown option "x\\x1b[31m" ignored'),
-        ("harakiri = 60", {}, "harakiri: not supported yet; ignored"),
+        ("cron-harakiri = 60", {}, "cron-harakiri: not supported yet; ignored"),
         ("daemonize = /x", {}, "daemonize: not supported yet; ignored"),
         ("stats = :1717", {"master": True}, "stats: not supported yet; ignored"),
         ("threads = 4 ; four", {"threads": 4}, "threads: read as 4: a comment must stand"),
@@ -518,9 +518,9 @@ class TestModern:
         assert warnings(config) == ['QUAICH_SERVICE_HOST: unknown option "service-host" ignored']
 
     def test_a_file(self, host: Host) -> None:
-        config = self.read(host, "--ini a.ini", {"a.ini": "[uwsgi]\nmodule = m\nharakiri = 3"})
+        config = self.read(host, "--ini a.ini", {"a.ini": "[uwsgi]\nmodule = m\ncron-harakiri = 3"})
         assert config.module == "m"
-        assert warnings(config) == ["a.ini:3: harakiri: not supported yet; ignored"]
+        assert warnings(config) == ["a.ini:3: cron-harakiri: not supported yet; ignored"]
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -535,7 +535,7 @@ class TestModern:
                 "m --workers two",
                 'command line: workers: expected a number from 1 to 4096, got "two"',
             ),
-            ("m --harakiri 3", "--harakiri: not supported yet"),
+            ("m --cron-harakiri 3", "--cron-harakiri: not supported yet"),
             ("m --chroot /x", "it confines the server"),
             ("m --ini a.ini", 'a.ini:2: unknown option "vaccum"; did you mean vacuum?'),
         ],

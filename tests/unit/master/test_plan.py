@@ -6,6 +6,7 @@ from quaich.master.generation import Post, Stage
 from quaich.master.plan import Phase, Plan
 from quaich.master.vocabulary import (
     Action,
+    Breach,
     Died,
     Event,
     Forget,
@@ -23,6 +24,8 @@ from quaich.master.vocabulary import (
     StartFailed,
     StartZygote,
     Tick,
+    Touched,
+    Verdict,
     ZygoteStarted,
     meanings,
 )
@@ -382,3 +385,200 @@ def test_the_number_of_workers_may_change_in_a_reload() -> None:
     story.after(Signal("SIGHUP"))
     story.policy = Policy(3, COMPATIBLE.signals)
     assert story.load(2) == [Fork(2, 1), Fork(2, 2), Fork(2, 3)]
+
+
+def breach(slot: int, verdict: Verdict = Verdict.RECYCLE, pid: int | None = None) -> Breach:
+    return Breach(1, slot, pid or 100 + slot, verdict, "because=1")
+
+
+def relieve(story: Story, slot: int, pid: int, seat: int = 1) -> list[Action]:
+    """Recycle a worker, up to where its relief is ready."""
+    assert story.after(breach(slot, pid=story.plan.generations[1].workers[slot].pid)) == [
+        Fork(1, slot, seat)
+    ]
+    assert story.after(Forked(1, slot, pid)) == []
+    return story.after(Ready(1, slot, pid))
+
+
+def test_a_recycled_worker_leaves_when_its_relief_is_ready() -> None:
+    story = Story().serve()
+    assert relieve(story, 1, 900) == [Kill(101, "SIGHUP")]
+    assert story.heard("worker=1 pid=101 recycled because=1 generation=1")
+    assert story.heard("worker=1 pid=900 ready generation=1")
+    assert story.after(Died(101, "exit=17"), 1.0) == []
+    assert story.heard("worker=1 pid=101 left exit=17")
+    # The seat is free again for the next.
+    assert relieve(story, 1, 901, seat=0) == [Kill(900, "SIGHUP")]
+
+
+def test_a_worker_is_recycled_once_however_often_it_is_seen() -> None:
+    story = Story().serve()
+    assert story.after(breach(1)) == [Fork(1, 1, 1)]
+    assert story.after(breach(1), 1.0) == []
+    story.after(Forked(1, 1, 900))
+    assert story.after(breach(1), 1.0) == []
+    assert story.after(Ready(1, 1, 900)) == [Kill(101, "SIGHUP")]
+    assert story.after(breach(1), 1.0) == []
+
+
+def test_a_recycled_worker_that_stays_is_killed_and_takes_no_other_along() -> None:
+    policy = Policy(2, meanings("compatible", False), mercy=5.0, worker_mercy=7.0)
+    story = Story(policy).serve()
+    relieve(story, 1, 900)
+    # Both seats are taken, so the relief itself cannot be relieved yet.
+    assert story.after(breach(1, pid=900), 1.0) == []
+    assert story.after(Tick(), 5.9) == []
+    assert story.after(Tick(), 0.2) == [Kill(101, "SIGKILL")]
+    assert story.after(Died(101, "signal=SIGKILL")) == []
+    assert story.after(breach(1, pid=900)) == [Fork(1, 1, 0)]
+
+
+def test_a_relief_that_dies_is_tried_again_and_the_worker_serves_on() -> None:
+    story = Story().serve()
+    story.after(breach(1))
+    story.after(Forked(1, 1, 900))
+    assert story.after(Died(900, "signal=SIGSEGV"), 0.1) == []
+    assert story.heard("worker=1 pid=900 died signal=SIGSEGV after=0.1s generation=1; another")
+    assert story.after(Tick(), 1.1) == [Fork(1, 1, 1)]
+    story.after(Forked(1, 1, 901))
+    assert story.after(Ready(1, 1, 901)) == [Kill(101, "SIGHUP")]
+
+
+def test_a_worker_that_dies_before_its_relief_is_ready_is_followed_by_it() -> None:
+    story = Story().serve()
+    story.after(breach(1))
+    story.after(Forked(1, 1, 900))
+    assert story.after(Died(101, "signal=SIGSEGV"), 0.1) == []
+    assert story.after(Ready(1, 1, 900)) == []
+    assert story.after(Died(900, "signal=SIGSEGV"), 5.0) == [Fork(1, 1)]
+
+
+def test_a_relief_that_cannot_be_forked_is_tried_again() -> None:
+    story = Story().serve()
+    story.after(breach(1))
+    assert story.after(ForkFailed(1, 1, "no memory")) == []
+    assert story.after(Tick(), 1.1) == [Fork(1, 1, 1)]
+
+
+def test_a_relief_waits_for_a_zygote() -> None:
+    story = Story().serve()
+    story.after(breach(1))
+    story.after(Died(100, "signal=SIGKILL"))
+    story.after(ZygoteStarted(1, 800, COMPATIBLE))
+    assert story.after(Loaded(1, 800)) == [Fork(1, 1, 1)]
+
+
+def test_harakiri_shows_the_stacks_then_kills_and_replaces_at_once() -> None:
+    story = Story().serve()
+    assert story.after(breach(1, Verdict.HARAKIRI)) == [
+        Kill(101, "SIGUSR2"),
+        Kill(101, "SIGHUP"),
+        Fork(1, 1, 1),
+    ]
+    assert story.heard("worker=1 pid=101 harakiri because=1")
+    assert story.after(breach(1, Verdict.HARAKIRI)) == []
+    story.after(Forked(1, 1, 900))
+    story.after(Ready(1, 1, 900))
+    assert story.after(Tick(), 0.5) == [Kill(101, "SIGKILL")]
+    assert story.heard("worker=1 pid=101 killed: harakiri")
+    assert story.after(Died(101, "signal=SIGKILL")) == []
+
+
+def test_harakiri_of_a_worker_whose_other_seat_is_taken_waits_for_it() -> None:
+    story = Story().serve()
+    relieve(story, 1, 900)
+    assert story.after(breach(1, Verdict.HARAKIRI, 900), 5.0) == [
+        Kill(900, "SIGUSR2"),
+        Kill(900, "SIGHUP"),
+    ]
+    assert story.after(Died(900, "signal=SIGKILL"), 0.5) == [Fork(1, 1, 1)]
+
+
+def test_harakiri_of_a_worker_that_leaves_is_not_replaced() -> None:
+    story = Story().serve()
+    relieve(story, 1, 900)
+    assert story.after(breach(1, Verdict.HARAKIRI, 101)) == [
+        Kill(101, "SIGUSR2"),
+        Kill(101, "SIGHUP"),
+    ]
+    assert story.after(Tick(), 0.5) == [Kill(101, "SIGKILL")]
+    assert story.after(Died(101, "signal=SIGKILL")) == []
+
+
+def test_harakiri_promotes_a_relief() -> None:
+    story = Story().serve()
+    story.after(breach(1))
+    assert story.after(breach(1, Verdict.HARAKIRI)) == [Kill(101, "SIGUSR2"), Kill(101, "SIGHUP")]
+    story.after(Forked(1, 1, 900))
+    assert story.after(Ready(1, 1, 900)) == []
+
+
+def test_an_evil_limit_kills_at_once() -> None:
+    story = Story().serve()
+    assert story.after(breach(2, Verdict.KILL)) == [Kill(102, "SIGKILL"), Fork(1, 2, 1)]
+    assert story.after(Died(102, "signal=SIGKILL")) == []
+
+
+def test_a_worker_that_is_over_its_limit_from_birth_is_replaced_after_a_growing_pause() -> None:
+    story = Story().serve()
+    story.after(breach(2, Verdict.KILL))
+    story.after(Died(102, "signal=SIGKILL"))
+    for pid, pause in ((900, 1.0), (901, 2.0), (902, 4.0)):
+        story.after(Forked(1, 2, pid))
+        story.after(Ready(1, 2, pid))
+        assert story.after(breach(2, Verdict.KILL, pid), 0.5) == [Kill(pid, "SIGKILL")]
+        story.after(Died(pid, "signal=SIGKILL"))
+        assert story.after(Tick(), pause - 0.1) == []
+        (fork,) = story.after(Tick(), 0.2)
+        assert isinstance(fork, Fork)
+
+
+def test_a_reload_takes_relief_and_outgoing_along() -> None:
+    story = Story().serve()
+    relieve(story, 1, 900)
+    story.after(breach(2))
+    story.after(Forked(1, 2, 901))
+    story.after(Signal("SIGHUP"))
+    story.load(2)
+    story.raise_worker(2, 1)
+    killed = story.raise_worker(2, 2)
+    assert set(killed) == {
+        Kill(100, "SIGKILL"),
+        Kill(900, "SIGHUP"),
+        Kill(102, "SIGHUP"),
+        Kill(901, "SIGHUP"),
+    }
+    for pid in (100, 101, 102, 900):
+        assert story.after(Died(pid, "exit=17")) == []
+    assert story.after(Died(901, "exit=17")) == [Forget(1)]
+
+
+def test_nothing_is_recycled_while_the_server_ends() -> None:
+    story = Story(MODERN).serve()
+    story.after(Signal("SIGTERM"))
+    assert story.after(breach(1)) == []
+    assert story.after(breach(1, Verdict.HARAKIRI)) == [Kill(101, "SIGUSR2"), Kill(101, "SIGHUP")]
+    assert story.after(Tick(), 0.5) == [Kill(101, "SIGKILL")]
+
+
+def test_a_breach_of_somebody_who_is_gone_is_nothing() -> None:
+    story = Story().serve()
+    assert story.after(breach(1, Verdict.HARAKIRI, 4711)) == []
+    assert story.after(Breach(7, 1, 101, Verdict.KILL, "x")) == []
+
+
+def test_a_touch_reloads_once_however_often() -> None:
+    story = Story().serve()
+    assert story.after(Touched("a.ini, b")) == [StartZygote(2, reload=True)]
+    assert story.heard("touched=a.ini, b action=reload")
+    assert story.after(Touched("a.ini")) == []
+    assert story.after(Touched("a.ini")) == []
+    story.load(2)
+    story.raise_worker(2, 1)
+    assert StartZygote(3, reload=True) in story.raise_worker(2, 2)
+
+
+def test_a_touch_while_the_server_ends_is_nothing() -> None:
+    story = Story(MODERN).serve()
+    story.after(Signal("SIGTERM"))
+    assert story.after(Touched("a.ini")) == []

@@ -12,6 +12,7 @@ from quaich.stats.scoreboard import (
     GENERATION,
     LANE_REQUESTS,
     LANE_SINCE,
+    NOTE,
     PARKED,
     PID,
     REQUESTS,
@@ -110,13 +111,53 @@ def test_a_new_process_keeps_the_totals(board: Scoreboard) -> None:
 def test_totals(board: Scoreboard) -> None:
     for number in (1, 2, 3):
         board.slot(number).add(DROPPED, number)
-    assert board.total(DROPPED) == 6
+        board.slot(number, 1).add(DROPPED, 10)
+    assert board.total(DROPPED) == 36
+
+
+def test_two_seats_of_a_worker_count_together_and_apart(board: Scoreboard) -> None:
+    first, second = board.slot(2), board.slot(2, 1)
+    first.add(REQUESTS, 5)
+    first.clear(1, 1, 1)
+    second.clear(2, 1, 1)
+    first.add(REQUESTS, 2)
+    second.add(REQUESTS, 1)
+    assert (first.served(), second.served()) == (2, 1)
+    assert first.requests() == second.requests() == 8
+    assert board.slot(1).requests() == board.slot(3, 1).requests() == 0
+
+
+def test_notes(board: Scoreboard) -> None:
+    lanes = [
+        (board.slot(number, seat), lane) for number in (1, 3) for seat in (0, 1) for lane in (0, 1)
+    ]
+    for index, (slot, lane) in enumerate(lanes):
+        assert slot.noted(lane) == ""
+        slot.note(lane, f"{index} GET /" + "x" * 300)
+    for index, (slot, lane) in enumerate(lanes):
+        assert slot.noted(lane).startswith(f"{index} GET /xxx")
+        assert len(slot.noted(lane)) == NOTE - 1
+        slot.note(lane, "short")
+        assert slot.noted(lane) == "short"
+    assert Scoreboard.attach(board.fd).slot(3, 1).noted(1) == "short"
+
+
+def test_a_note_that_lies_is_printable(board: Scoreboard) -> None:
+    slot = board.slot(3, 1)
+    slot.notes[NOTE:] = b"\xff" + b"a\n\x1b\x9b" + b"\x00" * (NOTE - 5)
+    assert slot.noted(1) == "a" + "?" * (NOTE - 2)
 
 
 @pytest.mark.parametrize("number", [0, -1, 4])
 def test_there_are_no_other_slots(board: Scoreboard, number: int) -> None:
     with pytest.raises(IndexError):
         board.slot(number)
+
+
+@pytest.mark.parametrize("seat", [-1, 2])
+def test_there_are_no_other_seats(board: Scoreboard, seat: int) -> None:
+    with pytest.raises(IndexError):
+        board.slot(1, seat)
 
 
 def test_another_memory_is_refused() -> None:

@@ -24,7 +24,7 @@ from quaich.worker.messages import (
         Forked(1, 4711),
         ForkFailed(1, "no memory"),
         Ready(3),
-        Fork(4),
+        Fork(4, 1),
     ],
 )
 def test_round_trip(message: Message) -> None:

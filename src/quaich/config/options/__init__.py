@@ -20,6 +20,7 @@ from quaich.config.options import (
     known_services,
     known_sockets,
     language,
+    limits,
     logging,
     process,
     python,
@@ -29,7 +30,7 @@ from quaich.config.options import (
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language)
+_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, limits)
 _KNOWN = (
     known_sockets,
     known_process,
