@@ -70,11 +70,12 @@ def misbehave(site: Site, chance: random.Random) -> None:
 def descriptors(site: Site) -> list[str]:
     """What the server holds, but for the epolls that threads make when they first need them."""
     home = f"/proc/{site.server.pid}/fd"
-    return sorted(
-        kind
-        for kind in (os.readlink(f"{home}/{number}") for number in os.listdir(home))
-        if "eventpoll" not in kind
-    )
+    kinds = []
+    for number in os.listdir(home):
+        # One that was listed may be closed by now.
+        with contextlib.suppress(FileNotFoundError):
+            kinds.append(os.readlink(f"{home}/{number}"))
+    return sorted(kind for kind in kinds if "eventpoll" not in kind)
 
 
 def behave(site: Site) -> None:
