@@ -25,6 +25,7 @@ from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 from quaich.config.remarks import shorten
 from quaich.config.sources import Host
 from quaich.config.suggest import hint
+from quaich.config.together import Together
 from quaich.errors import ConfigError, UsageError
 
 COMPATIBLE = "compatible"
@@ -166,6 +167,7 @@ class Builder:
         if more > 0:
             del self.notes[self._most_notes :]
             self.note("QX102", f"{more} more warnings of the same sort")
+        self._compare()
         protocol = self.values.get("protocol", "uwsgi")
         listeners = tuple(
             replace(spec, protocol=protocol) if spec.protocol == "uwsgi" else spec
@@ -182,6 +184,16 @@ class Builder:
             notes=tuple(self.notes),
             places=tuple(self.places.items()),
         )
+
+    def _compare(self) -> None:
+        """Hold the settings against each other."""
+        together = Together(self.values, self.places)
+        for error in together.errors(self.listeners):
+            if self._errors is None:
+                raise error
+            self._errors.append(error)
+        self.listeners = together.shared(self.listeners)
+        self.notes += together.bounded()
 
     def _declared(self, key: str) -> str | None:
         later = self._collector.declared_later.get(key)

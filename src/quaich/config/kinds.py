@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 DEFAULT_KEEPALIVE = 75
 _FALSE_WORDS = frozenset(("false", "off", "no", "0"))
+_NICENESS = re.compile(r"[ \t]*[+-]?[0-9]{1,2}[ \t]*")
+_SOCKET_MAP = re.compile(r"[0-9]{1,4}:[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*")
 _TRUE_WORDS = frozenset(("", "true", "on", "yes", "1"))
 _NUMBER = re.compile(r"[ \t]*([+-]?)([0-9]+)(.*)", re.DOTALL)
 _COMMENT = re.compile(r"[ \t]+[;#]")
@@ -156,6 +158,18 @@ def _read_keepalive(text: str | None) -> Reading:
     return _read_number(text, KEEPALIVE.expected, _SECONDS)
 
 
+def _read_socket_map(text: str | None) -> Reading:
+    if not _SOCKET_MAP.fullmatch(text or ""):
+        raise Refused(SOCKET_MAP.expected)
+    return Reading(text)
+
+
+def _read_niceness(text: str | None) -> Reading:
+    if not _NICENESS.fullmatch(text or "") or not -20 <= int(text or "") <= 19:
+        raise Refused(NICENESS.expected)
+    return Reading(int(text or ""))
+
+
 def _octal(text: str, expected: str) -> int:
     if re.fullmatch("[0-7]{3}", text) is None:
         raise Refused(expected)
@@ -231,6 +245,7 @@ def pairs(expected: str) -> Kind:
 FLAG = Kind("flag", "bool", "true or false", _read_flag, _write_flag)
 KEEPALIVE = Kind("keep-alive", "int", "seconds, or true or false", _read_keepalive)
 MODE = Kind("mode", "int", "three octal digits such as 660", _read_mode, _write_octal)
+NICENESS = Kind("number", "int", "a number from -20 to 19", _read_niceness)
 UMASK = Kind("umask", "int", "octal digits such as 022", _read_umask, _write_octal)
 NUMBER = count()
 SECONDS = seconds()
@@ -239,6 +254,13 @@ STRINGS = _texts("string", "a value")
 PATH = _text("path", "a path")
 PATHS = _texts("path", "a path")
 ADDRESSES = _texts("address", "an address such as 127.0.0.1:8080 or /run/app.sock")
+SOCKET_MAP = Kind(
+    "socket:workers",
+    "tuple[str, ...]",
+    "socket:worker,worker (sockets count from 0, workers from 1)",
+    _read_socket_map,
+    repeats=True,
+)
 VARIABLES = _texts("NAME=value", "NAME=value, or NAME alone to remove it")
 USER = _text("user", "a user name or number")
 GROUP = _text("group", "a group name or number")

@@ -204,7 +204,8 @@ class Zygote:
                 os.close(gate)
                 status = self._work(slot, seat)
                 # The application may have asked to be told of the end of its process.
-                atexit._run_exitfuncs()
+                if not self._config.skip_atexit:
+                    atexit._run_exitfuncs()
                 sys.stdout.flush()
                 sys.stderr.flush()
         except BaseException as error:

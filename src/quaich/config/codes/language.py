@@ -273,4 +273,21 @@ CODES = (
         "It is part of the value, in uWSGI and in quaich.",
         "Remove it (quaich check --fix removes trailing commas).",
     ),
+    Code(
+        "QX134",
+        ERROR,
+        "settings that contradict each other",
+        "Two settings cannot both be meant: cheaper is not below processes, a hard limit is not "
+        "above its soft one, or =N names a shared-socket that is not there.",
+        "uWSGI stops too for most of these; some it lets pass, and then does neither.",
+        "Change the one that is wrong; the message says what was expected.",
+    ),
+    Code(
+        "QX135",
+        WARNING,
+        "a number brought within its bounds",
+        "cheaper-initial is below cheaper, or above processes.",
+        "uWSGI and quaich take the nearest number that can be meant.",
+        "Write a number from cheaper to processes.",
+    ),
 )

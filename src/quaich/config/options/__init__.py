@@ -11,6 +11,7 @@ from quaich.config.kinds import BY_NAME
 from quaich.config.options import (
     app,
     capabilities,
+    cheaper,
     effectless,
     files,
     known_config,
@@ -25,12 +26,16 @@ from quaich.config.options import (
     process,
     python,
     refusals,
+    resources,
     sockets,
 )
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, limits)
+_HAND_WRITTEN = (
+    *(sockets, app, python, process, logging, files, language),
+    *(cheaper, resources, limits),
+)
 _KNOWN = (
     known_sockets,
     known_process,

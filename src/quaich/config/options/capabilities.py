@@ -32,11 +32,8 @@ BY_GROUP = {
     "python": APPLICATIONS,
     "apps": APPLICATIONS,
     "process": LIFECYCLE,
-    "limits": LIFECYCLE,
     "harakiri": LIFECYCLE,
     "reload-control": LIFECYCLE,
-    "cheaper": LIFECYCLE,
-    "threads": LIFECYCLE,
     "privileges-jail": PRIVILEGES,
     "hooks": HOOKS,
     "daemons": DAEMONS,
@@ -69,8 +66,7 @@ _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
     LIFECYCLE: (
         "py-auto-reload py-autoreload python-auto-reload python-autoreload "
-        "py-auto-reload-ignore daemonize daemonize2 no-server command-mode flock flock-wait "
-        "flock2 flock-wait2 http-harakiri"
+        "py-auto-reload-ignore daemonize daemonize2 http-harakiri"
     ),
     STATISTICS: "py-tracebacker memory-report",
     SPOOLER: (

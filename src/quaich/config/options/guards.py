@@ -13,7 +13,6 @@ _ACTION = "it asks for an action instead of a server"
 _ANOTHER = "it asks for something else than an application server"
 _LISTENS = "it opens an address that would not be served"
 _ELECTS = "it decides which of several servers acts"
-_ONCE = "it keeps a second instance from starting"
 
 REASONS = {
     _CONFINES: (
@@ -52,10 +51,9 @@ REASONS = {
     _ANOTHER: "emperor fastrouter rawrouter",
     _LISTENS: (
         "fastcgi-socket fastcgi-nph-socket scgi-socket scgi-nph-socket raw-socket puwsgi-socket "
-        "udp multicast shared-socket undeferred-shared-socket zerg"
+        "udp multicast zerg"
     ),
     _ELECTS: "legion legion-mcast",
-    _ONCE: "flock flock-wait flock2 flock-wait2",
 }
 
 GUARDS = {name: reason for reason, names in REASONS.items() for name in names.split()}

@@ -56,10 +56,6 @@ ROWS = {
         "ftok required string",
         "persistent-ipcsem none bool",
         "sharedarea required stringlist -A",
-        "flock required special",
-        "flock-wait required special",
-        "flock2 required string",
-        "flock-wait2 required string",
     ),
     "cache": (
         "cache required int",

@@ -121,8 +121,9 @@ OPTIONS = (
         kinds.PATHS,
         "reload-control",
         "reload when this file is created, removed or written",
+        aliases=("fs-reload",),
         implies=("master",),
         relation=DIFFERS,
-        why="a relative path starts at chdir",
+        why="a relative path starts at chdir; fs-reload too is a look once a second",
     ),
 )

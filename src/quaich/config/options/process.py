@@ -92,6 +92,14 @@ OPTIONS = (
         reloadable=False,
     ),
     Option(
+        "skip-atexit",
+        kinds.FLAG,
+        "process",
+        "do not call what the application registered with atexit when a worker leaves",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
         "no-orphans",
         kinds.FLAG,
         "process",

@@ -199,6 +199,22 @@ _BY_TEXT: tuple[tuple[str, Refusal], ...] = (
         Refusal("there is no profiler in the server", "py-spy record --pid, or cProfile"),
     ),
     (
+        "reload-on-fd brutal-reload-on-fd fs-brutal-reload",
+        Refusal("a reload is asked for by a file, a signal or a command", "touch-reload"),
+    ),
+    (
+        "check-mountpoint mountpoint-check check-mount mount-check",
+        Refusal("mounts are not watched", "RequiresMountsFor= of systemd, which stops with them"),
+    ),
+    (
+        "never-swap",
+        Refusal("memory is not locked", "MemorySwapMax=0 of systemd, or of the container"),
+    ),
+    (
+        "no-server command-mode",
+        Refusal("there is no mode that starts and does not serve", "quaich check, or pyrun"),
+    ),
+    (
         "notify-socket",
         Refusal("state is not sent as datagrams", "Type=notify of systemd, or quaich status"),
     ),
