@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quaich.config.base import ConfigBase, Diagnostic, ListenSpec
 
-__all__ = ["Config", "Diagnostic", "ListenSpec"]
+__all__ = ["FIXED", "Config", "Diagnostic", "ListenSpec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +110,18 @@ class Config(ConfigBase):
     limit_nproc: int | None = None
     max_fd: int | None = None
     prio: int | None = None
+    forkbomb_delay: int = 1
     threads_stacksize: int | None = None
     flock: str | None = None
     flock_wait: str | None = None
     flock2: str | None = None
     flock_wait2: str | None = None
+    touch_reload: tuple[str, ...] = ()
+    touch_workers_reload: tuple[str, ...] = ()
+    touch_chain_reload: tuple[str, ...] = ()
+    exit_on_reload: bool = False
+    startup_timeout: int = 0
+    snapshot: int = 0
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -127,4 +134,29 @@ class Config(ConfigBase):
     evil_reload_on_as: int = 0
     worker_reload_mercy: int = 60
     reload_mercy: int = 60
-    touch_reload: tuple[str, ...] = ()
+
+
+FIXED = (
+    # What a reload does not change.
+    "protocol",
+    "listen",
+    "chmod_socket",
+    "chown_socket",
+    "shared_socket",
+    "abstract_socket",
+    "freebind",
+    "reuse_port",
+    "no_defer_accept",
+    "so_keepalive",
+    "socket_sndbuf",
+    "socket_rcvbuf",
+    "tcp_fast_open",
+    "master",
+    "pidfile",
+    "umask",
+    "logto",
+    "flock",
+    "flock_wait",
+    "flock2",
+    "flock_wait2",
+)

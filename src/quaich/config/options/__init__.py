@@ -26,6 +26,7 @@ from quaich.config.options import (
     process,
     python,
     refusals,
+    reload,
     resources,
     sockets,
 )
@@ -34,7 +35,7 @@ from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
 _HAND_WRITTEN = (
     *(sockets, app, python, process, logging, files, language),
-    *(cheaper, resources, limits),
+    *(cheaper, resources, reload, limits),
 )
 _KNOWN = (
     known_sockets,

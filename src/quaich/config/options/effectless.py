@@ -28,7 +28,6 @@ _REASONS = {
     "the interpreter of a worker that ends is never taken apart": "skip-atexit-teardown",
     "the master looks once a second": "check-interval mem-collector-freq",
     "the master tells every worker itself": "propagate-touch",
-    "after an early death the pause grows from 1 to 60 seconds": "forkbomb-delay",
     "workers share their memory because they are forked after loading": "ksm",
     "nothing but uWSGI's own API ever showed it": "mode",
     "the kernel's monotonic clock is always used": "clock",

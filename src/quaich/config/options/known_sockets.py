@@ -56,7 +56,6 @@ ROWS = {
         "post-buffering-bufsize required int",
         "body-read-warning required int",
         "upload-progress required string",
-        "forkbomb-delay required seconds master",
     ),
     "websockets-chunked": (
         "websockets-ping-freq required seconds",

@@ -48,6 +48,16 @@ OPTIONS = (
         why=_WORKERS_ONLY,
     ),
     Option(
+        "forkbomb-delay",
+        kinds.seconds(1),
+        "limits",
+        "seconds before the next try after a worker died as soon as it was started",
+        default=1,
+        implies=("master",),
+        relation=DIFFERS,
+        why="1 and not 2, doubled by each such death up to 60",
+    ),
+    Option(
         "threads-stacksize",
         kinds.count(32, 1048576),
         "threads",
