@@ -17,12 +17,14 @@ from quaich.config.codes import diagnose
 from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
-from quaich.master import launch
+from quaich.master import instance, launch
+from quaich.master.load import Load
 from quaich.master.loop import Estate, Master
 from quaich.master.pidfile import PidFile
 from quaich.net.inherit import take_systemd
 from quaich.net.listen import (
     BoundListener,
+    SocketOptions,
     UnixRights,
     backlog,
     open_listeners,
@@ -31,7 +33,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import naming, script, startup
+from quaich.worker import naming, resources, script, startup
 from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
@@ -64,7 +66,9 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         if supervised:
             process.adopt_orphans()
             estate = Estate(tuple(server.listeners), server.leftovers())
-            status = Master(config, lambda: _with_master(reload()), estate, server.log).run()
+            status = Master(
+                config, lambda: _with_master(reload()), estate, server.log, [Load()]
+            ).run()
             server.close(failed=status != 0)
         else:
             status = _serve_alone(config, server)
@@ -123,6 +127,7 @@ class _Server:
     def open(self) -> None:
         """Open the log, write the pid file, bind the sockets: in uWSGI's order."""
         config = self.config
+        self._lock(("flock", "flock-wait"))
         if config.umask is not None:
             os.umask(config.umask)
         if config.logto is not None:
@@ -134,6 +139,7 @@ class _Server:
                     f"{place}{': ' if place else ''}logto = {config.logto}: "
                     f"{(error.strerror or str(error)).lower()}"
                 ) from None
+        self._lock(("flock2", "flock-wait2"))
         self.log.info(
             f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} "
             f"door={config.door}"
@@ -146,6 +152,14 @@ class _Server:
         if config.pidfile is not None:
             self._write_pidfile(config.pidfile)
         self._bind()
+
+    def _lock(self, options: tuple[str, str]) -> None:
+        """Keep other instances away, where that is wanted; the lock is held to the end."""
+        for option in options:
+            path = getattr(self.config, option.replace("-", "_"))
+            if path is not None:
+                place = self.config.place_of(option)
+                instance.lock(path, "wait" in option, option, place, self.log.info)
 
     def _write_pidfile(self, path: str) -> None:
         pidfile = PidFile(os.path.abspath(path), self.config.place_of("pidfile"))
@@ -177,6 +191,7 @@ class _Server:
                 config.listeners,
                 queue=queue,
                 rights=rights,
+                options=_socket_options(config),
                 inherited=take_systemd(os.environ, os.getpid()),
                 on_open=self._opened,
             )
@@ -209,8 +224,22 @@ class _Server:
                 remove_file(listener.path, listener.inode)
 
 
+def _socket_options(config: Config) -> SocketOptions:
+    return SocketOptions(
+        defer=not config.no_defer_accept,
+        reuse_port=config.reuse_port,
+        freebind=config.freebind,
+        keepalive=config.so_keepalive,
+        send_buffer=config.socket_sndbuf,
+        receive_buffer=config.socket_rcvbuf,
+        fast_open=config.tcp_fast_open,
+        abstract=config.abstract_socket,
+    )
+
+
 def _serve_alone(config: Config, server: _Server) -> int:
     """The one worker of a server without a master, in this process."""
+    resources.claim(config)
     startup.drop_privileges(config, server.log)
     for name in _NEED_MASTER:
         if getattr(config, name.replace("-", "_")):
@@ -220,6 +249,7 @@ def _serve_alone(config: Config, server: _Server) -> int:
                 "without effect (set master = true)"
             )
     apps = startup.load(config, config.need_app, server.log)
+    resources.settle(config, 1)
     return run_worker(
         config=config,
         apps=apps,

@@ -12,7 +12,7 @@ from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log
 from quaich.master import launch
 from quaich.sys.process import reset_signals
-from quaich.worker import startup
+from quaich.worker import resources, startup
 from quaich.worker.zygote import Bootstrap
 
 
@@ -38,10 +38,11 @@ def spawn(bootstrap: Bootstrap) -> int:
 def _execute(bootstrap: Bootstrap, file: int) -> None:
     try:
         signal.set_wakeup_fd(-1)
-        # A group of its own: what the terminal sends (^C) is the master's to interpret.
-        os.setpgid(0, 0)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
+        if not bootstrap.config.honour_stdin:
+            # A group of its own: what the terminal sends (^C) is the master's to interpret.
+            os.setpgid(0, 0)
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, 0)
         for fd in bootstrap.descriptors():
             os.set_inheritable(fd, True)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
@@ -50,6 +51,7 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
         reset_signals()
         python = _other_python(bootstrap.config)
         if python is not None:
+            resources.claim(bootstrap.config)
             startup.drop_privileges(bootstrap.config, Log())
         launch.execute("quaich.worker.zygote", file, python)
     except (QuaichError, OSError) as error:

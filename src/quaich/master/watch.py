@@ -105,7 +105,7 @@ def _stamp(path: str) -> int | None:
 
 def _see(generation: int, handle: Handle, board: Scoreboard, memory: bool) -> limits.Seen:
     slot = board.slot(handle.slot, handle.seat)
-    vsz, rss = _memory(handle.pid) if memory else (0, 0)
+    vsz, rss = memory_of(handle.pid) if memory else (0, 0)
     running = []
     served = 0
     if slot.get(PID) == handle.pid:
@@ -119,7 +119,7 @@ def _see(generation: int, handle: Handle, board: Scoreboard, memory: bool) -> li
     )
 
 
-def _memory(pid: int) -> tuple[int, int]:
+def memory_of(pid: int) -> tuple[int, int]:
     """The address space and the resident memory of a process, in octets."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:

@@ -78,7 +78,7 @@ def _parse(text: str) -> Address:
     if text.startswith("tcp:"):
         return _tcp(text.removeprefix("tcp:").removeprefix("//"))
     if text.startswith("="):
-        raise ValueError("shared sockets are not supported; write the address itself")
+        raise ValueError("=N stands for a shared-socket only in options that listen")
     if text.startswith("@"):
         return _abstract(text)
     if text.startswith("\\0"):

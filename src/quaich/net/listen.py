@@ -22,6 +22,9 @@ from quaich.net.address import Address, Kind, parse, tcp_name
 DEFAULT_BACKLOG = 100
 SOMAXCONN = "/proc/sys/net/core/somaxconn"
 
+# linux/in.h; the socket module does not name it.
+_IP_FREEBIND = 15
+
 # How long a connection without a byte may stay in the kernel before it is handed over anyway.
 DEFER_SECONDS = 3
 
@@ -49,6 +52,25 @@ class UnixRights:
     mode: int | None = None
     owner: str | None = None
     owner_place: str = ""
+
+
+@dataclass(frozen=True)
+class SocketOptions:
+    """What is asked of the kernel about listening sockets, and the connections that come by them.
+
+    ``defer`` leaves a TCP connection in the kernel until its first data is there; ``fast_open`` is
+    how many may come with data in their first packet; ``abstract`` makes every UNIX socket one
+    without a file.
+    """
+
+    defer: bool = True
+    reuse_port: bool = False
+    freebind: bool = False
+    keepalive: bool = False
+    send_buffer: int | None = None
+    receive_buffer: int | None = None
+    fast_open: int | None = None
+    abstract: bool = False
 
 
 def backlog(wanted: int, written: str | None, somaxconn: int | None) -> int:
@@ -82,6 +104,7 @@ def open_listeners(
     *,
     queue: int,
     rights: UnixRights,
+    options: SocketOptions = SocketOptions(),
     inherited: Sequence[int] = (),
     on_open: Callable[[BoundListener], None],
 ) -> None:
@@ -91,7 +114,7 @@ def open_listeners(
     they are bound to; those that no option names speak the uwsgi protocol, as under uWSGI.
     """
     directory = os.getcwd()
-    addresses = [parse(spec.address, spec.place) for spec in specs]
+    addresses = [_meant(parse(spec.address, spec.place), options) for spec in specs]
     given = {fd: inherit.adopt(fd, "systemd") for fd in inherited}
     try:
         for spec, address in zip(specs, addresses, strict=True):
@@ -104,30 +127,37 @@ def open_listeners(
                 None,
             )
             if match is not None:
-                on_open(_adopted(given.pop(match), spec.protocol))
+                on_open(_adopted(given.pop(match), spec.protocol, options))
                 os.close(match)
             else:
-                on_open(open_listener(spec, queue=queue, rights=rights))
+                on_open(open_listener(spec, queue=queue, rights=rights, options=options))
         for fd in list(given):
-            on_open(_adopted(given.pop(fd), "uwsgi"))
+            on_open(_adopted(given.pop(fd), "uwsgi", options))
             os.close(fd)
     finally:
         for sock in given.values():
             sock.close()
 
 
-def open_listener(spec: ListenSpec, *, queue: int, rights: UnixRights) -> BoundListener:
+def open_listener(
+    spec: ListenSpec,
+    *,
+    queue: int,
+    rights: UnixRights,
+    options: SocketOptions = SocketOptions(),
+) -> BoundListener:
     """Open one socket."""
-    address = parse(spec.address, spec.place)
+    address = _meant(parse(spec.address, spec.place), options)
     source = f"(from {spec.option}{', ' if spec.option and spec.place else ''}{spec.place})"
     if address.kind is Kind.INHERITED:
-        adopted = _adopted(inherit.adopt(address.fd, f"{address.name} {source}"), spec.protocol)
+        inherited = inherit.adopt(address.fd, f"{address.name} {source}")
+        adopted = _adopted(inherited, spec.protocol, options)
         if address.fd > 2:
             os.close(address.fd)
         return adopted
     try:
         if address.kind is Kind.TCP:
-            return _open_tcp(address, spec.protocol, queue)
+            return _open_tcp(address, spec.protocol, queue, options)
         return _open_unix(address, spec.protocol, queue, rights)
     except BindError as error:
         raise BindError(f"{address.name}: {error} {source}") from None
@@ -135,10 +165,17 @@ def open_listener(spec: ListenSpec, *, queue: int, rights: UnixRights) -> BoundL
         raise BindError(f"{address.name}: {_reason(error, address)} {source}") from None
 
 
-def _adopted(sock: socket.socket, protocol: str) -> BoundListener:
+def _meant(address: Address, options: SocketOptions) -> Address:
+    """The address, or the abstract socket of its name where all UNIX sockets are to be such."""
+    if options.abstract and address.kind is Kind.UNIX:
+        return parse(f"@{address.path}")
+    return address
+
+
+def _adopted(sock: socket.socket, protocol: str, options: SocketOptions) -> BoundListener:
     name = inherit.name_of(sock)
     if sock.family != socket.AF_UNIX:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _prepare(sock, options)
     return BoundListener(sock.detach(), protocol, name, sock.family)
 
 
@@ -153,7 +190,18 @@ def _reason(error: OSError, address: Address) -> str:
     return reason
 
 
-def _open_tcp(address: Address, protocol: str, queue: int) -> BoundListener:
+def _prepare(sock: socket.socket, options: SocketOptions) -> None:
+    """Set what accepted sockets inherit: one call here instead of one a connection."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if options.keepalive:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if options.send_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.send_buffer)
+    if options.receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.receive_buffer)
+
+
+def _open_tcp(address: Address, protocol: str, queue: int, options: SocketOptions) -> BoundListener:
     found = socket.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -164,9 +212,15 @@ def _open_tcp(address: Address, protocol: str, queue: int) -> BoundListener:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # Accepted sockets inherit it: one call here instead of one a connection.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
+        if options.reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if options.freebind:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        if options.fast_open:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, options.fast_open)
+        if options.defer:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
+        _prepare(sock, options)
         sock.bind(target)
         sock.listen(queue)
         bound = sock.getsockname()

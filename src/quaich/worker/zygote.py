@@ -33,7 +33,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener, remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
-from quaich.worker import messages, naming, startup
+from quaich.worker import messages, naming, resources, startup
 from quaich.worker.process import run_worker
 from quaich.wsgi import loader
 
@@ -117,6 +117,7 @@ class Zygote:
         try:
             if not process.die_with_parent(master):
                 return 1
+            resources.claim(self._config)
             startup.drop_privileges(self._config, self._log)
             # The change of user has made the kernel forget.
             if not process.die_with_parent(master):
@@ -217,10 +218,11 @@ class Zygote:
 
     def _work(self, slot: int, seat: int) -> int:
         naming.show(self._config, naming.worker(slot))
+        resources.settle(self._config, slot)
         return run_worker(
             config=self._config,
             apps=self._apps,
-            listeners=self._bootstrap.listeners,
+            listeners=resources.served(self._config, slot, self._bootstrap.listeners),
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,

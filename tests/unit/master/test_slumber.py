@@ -1,4 +1,4 @@
-"""When the workers of a server without requests go, and when they come back."""
+"""When the workers of a server without requests go."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_a_server_that_just_started_has_its_time() -> None:
 
 @pytest.mark.parametrize(
     "look",
-    [Look(3.5, requests=8), Look(3.5, requests=7, running=1), Look(3.5, requests=7, waiting=True)],
+    [Look(3.5, requests=8), Look(3.5, requests=7, running=1), Look(3.5, requests=7, waiting=1)],
     ids=["answered", "running", "waiting"],
 )
 def test_what_happens_starts_the_time_again(look: Look) -> None:
@@ -40,17 +40,12 @@ def test_without_the_option_it_never_sleeps() -> None:
     assert deeds(Rules(), State(), Look(0.0), Look(10.0**9)) == ["nothing", "nothing"]
 
 
-def test_a_connection_wakes_it() -> None:
-    state, deed = decide(IDLE, State(asleep=True), Look(9.0, workers=False))
-    assert deed is Deed.NOTHING
-    assert state.asleep
-    state, deed = decide(IDLE, state, Look(10.0, waiting=True, workers=False))
-    assert deed is Deed.WAKE
-    assert state == State(since=10.0)
-
-
-def test_workers_that_somebody_else_brought_count_as_awake() -> None:
-    assert decide(IDLE, State(asleep=True), Look(9.0)) == (State(since=9.0), Deed.NOTHING)
+def test_who_woke_has_its_time_again() -> None:
+    state, deed = decide(IDLE, State(since=0.0), Look(3.0))
+    assert (state, deed) == (State(), Deed.SLEEP)
+    assert deeds(IDLE, state, Look(100.0), Look(102.0), Look(103.0)) == [
+        *("nothing", "nothing", "sleep")
+    ]
 
 
 def test_die_on_idle_is_said_once() -> None:

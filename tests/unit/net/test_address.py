@@ -79,7 +79,7 @@ def test_inherited(text: str, fd: int) -> None:
         ("@" + "x" * 107, "the name has 107 octets; the kernel allows 106"),
         ("/" + "x" * 107, "the path has 108 octets; the kernel allows 107"),
         ("8080", "did you mean :8080?"),
-        ("=0", "shared sockets are not supported"),
+        ("=0", "stands for a shared-socket"),
         ("127.0.0.*:80", "wildcards are not supported"),
         ("run/x:y/z", "a relative path with a colon starts with ./"),
         ("unix:", "expected the path"),

@@ -1,0 +1,40 @@
+"""What a worker takes of the machine: its CPUs and its sockets, and limits that are refused."""
+
+import pytest
+
+from quaich.config.effective import Config
+from quaich.errors import QuaichError
+from quaich.net.listen import BoundListener
+from quaich.worker.resources import claim, cpus, served
+
+
+@pytest.mark.parametrize(
+    ("slot", "count", "found"),
+    # With two CPUs uWSGI maps so: 1 each "0", "1", "0"; 3 each "0 1 0", "1 0 1".
+    [(1, 1, {0}), (2, 1, {1}), (3, 1, {0}), (1, 2, {0, 1}), (2, 3, {0, 1})],
+)
+def test_cpus_are_dealt_out_in_turn(slot: int, count: int, found: set[int]) -> None:
+    assert cpus(slot, count, [0, 1]) == found
+
+
+def test_only_cpus_that_may_be_used_are_dealt_out() -> None:
+    assert [cpus(slot, 2, [2, 3, 7]) for slot in (1, 2, 3)] == [{2, 3}, {7, 2}, {3, 7}]
+
+
+LISTENERS = [BoundListener(number + 10, "http", f"s{number}", 2) for number in range(3)]
+
+
+def test_a_mapped_socket_is_its_workers_only() -> None:
+    config = Config(map_socket=("0:1", "1:2,3", "1:4"), processes=4)
+    names = [[each.name for each in served(config, slot, LISTENERS)] for slot in (1, 2, 4)]
+    assert names == [["s0", "s2"], ["s1", "s2"], ["s1", "s2"]]
+
+
+def test_without_a_map_everybody_serves_everything() -> None:
+    assert served(Config(), 1, LISTENERS) is LISTENERS
+
+
+def test_a_limit_that_the_kernel_refuses_names_its_option() -> None:
+    config = Config(max_fd=2**40, places=(("max-fd", "a.ini:4"),))
+    with pytest.raises(QuaichError, match=r"^a\.ini:4: max-fd = 1099511627776: "):
+        claim(config)
