@@ -18,8 +18,9 @@ def of_text(text: str) -> tuple[str, str]:
         return remark, "QX120"
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return "the quotes are part of the value", "QX121"
-    if text.endswith(",") or text.startswith("="):
-        return f'the {"comma" if text[-1] == "," else "second ="} is part of the value', "QX133"
+    # "=0" is how a shared socket is named.
+    if text.endswith(",") or (text.startswith("=") and not text[1:].isdecimal()):
+        return f"the {'comma' if text[-1] == ',' else 'second ='} is part of the value", "QX133"
     return "", ""
 
 

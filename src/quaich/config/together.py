@@ -77,14 +77,18 @@ class Together:
             )
 
     def shared(self, listeners: Sequence[ListenSpec]) -> list[ListenSpec]:
-        """The listeners, with ``=N`` replaced by the shared socket of that number."""
+        """The listeners, with ``=N`` replaced by the shared socket of that number.
+
+        Where there is none, which is one of the errors, nothing takes its place.
+        """
         addresses = self._values.get("shared_socket", ())
-        return [
-            replace(spec, address=addresses[int(spec.address[1:])])
-            if spec.address.startswith("=") and _numbers_one_of(addresses, spec.address[1:])
-            else spec
-            for spec in listeners
-        ]
+        found = []
+        for spec in listeners:
+            if not spec.address.startswith("="):
+                found.append(spec)
+            elif _numbers_one_of(addresses, spec.address[1:]):
+                found.append(replace(spec, address=addresses[int(spec.address[1:])]))
+        return found
 
     def _unshared(self, listeners: Sequence[ListenSpec]) -> Iterator[ConfigError]:
         addresses = self._values.get("shared_socket", ())

@@ -10,6 +10,7 @@ from quaich.config.base import ListenSpec
 from quaich.errors import BindError, ConfigError
 from quaich.net.listen import (
     BoundListener,
+    SocketOptions,
     UnixRights,
     backlog,
     open_listener,
@@ -30,9 +31,12 @@ class Opener:
         *,
         protocol: str = "http",
         rights: UnixRights | None = None,
+        options: SocketOptions | None = None,
     ) -> BoundListener:
         spec = ListenSpec(address, protocol, "--socket", "site.ini:3")
-        listener = open_listener(spec, queue=10, rights=rights or UnixRights())
+        listener = open_listener(
+            spec, queue=10, rights=rights or UnixRights(), options=options or SocketOptions()
+        )
         self.opened.append(listener)
         return listener
 
@@ -239,3 +243,60 @@ def test_a_systemd_socket_may_be_named_by_its_descriptor(opener: Opener) -> None
     sock = listening()
     fd = sock.detach()
     assert len(opener.every(f"fd://{fd}", inherited=[fd])) == 1
+
+
+def test_what_is_asked_for_sockets_is_set_on_the_listener(opener: Opener) -> None:
+    plain = opener("127.0.0.1:0")
+    asked = opener(
+        "127.0.0.1:0",
+        options=SocketOptions(
+            defer=False,
+            reuse_port=True,
+            freebind=True,
+            keepalive=True,
+            send_buffer=50000,
+            receive_buffer=60000,
+            fast_open=7,
+        ),
+    )
+    ip_freebind = 15
+    found = [
+        (
+            option(each, socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT) > 0,
+            option(each, socket.SOL_SOCKET, socket.SO_REUSEPORT),
+            option(each, socket.IPPROTO_IP, ip_freebind),
+            option(each, socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            option(each, socket.IPPROTO_TCP, socket.TCP_FASTOPEN),
+        )
+        for each in (plain, asked)
+    ]
+    assert found == [(True, 0, 0, 0, 0), (False, 1, 1, 1, 7)]
+    # The kernel doubles what it is asked for.
+    assert option(asked, socket.SOL_SOCKET, socket.SO_SNDBUF) == 100000
+    assert option(asked, socket.SOL_SOCKET, socket.SO_RCVBUF) == 120000
+
+
+def test_accepted_connections_have_what_their_listener_has(opener: Opener) -> None:
+    listener = opener(
+        "127.0.0.1:0", options=SocketOptions(defer=False, keepalive=True, send_buffer=50000)
+    )
+    with socket.socket(fileno=os.dup(listener.fd)) as sock:
+        sock.setblocking(True)
+        with socket.create_connection(sock.getsockname()):
+            accepted, _ = sock.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= 100000
+
+
+def test_an_address_that_is_not_there_yet_can_be_bound(opener: Opener) -> None:
+    with pytest.raises(BindError, match="this machine does not have the address"):
+        opener("192.0.2.1:0")
+    assert opener("192.0.2.1:0", options=SocketOptions(freebind=True)).name.startswith("192.0.2.1:")
+
+
+def test_every_unix_socket_can_be_abstract(opener: Opener, tmp_path: Path) -> None:
+    listener = opener(f"quaich-{os.getpid()}", options=SocketOptions(abstract=True))
+    assert listener.path is None
+    assert list(tmp_path.iterdir()) == []
+    assert listener.name == f"@quaich-{os.getpid()}"
