@@ -103,11 +103,12 @@ class Master:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
             self._perform(self._first)
-            while self._status is None:
-                self._wait()
+            while True:
                 while self._events:
                     self._handle(self._events.popleft())
-            return self._status
+                if self._status is not None:
+                    return self._status
+                self._wait()
         finally:
             signal.set_wakeup_fd(-1)
             for side in self._sides:
