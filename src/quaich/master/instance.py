@@ -1,15 +1,42 @@
 """A lock on a file, by which a second instance of a server is told from the first.
 
 The lock is a POSIX record lock, as uWSGI's is, so the two keep each other out.  It is the
-process's own: a child does not have it, and it ends with the process however that ends.
+process's own: a child does not have it (so it is taken after the last fork of a start), and it ends
+with the process however that ends.  It survives an execution of the process anew as long as its
+descriptor does, which is why the locks are a side: what a side carries over stays open.
 """
 
 import errno
 import fcntl
 import os
 from collections.abc import Callable
+from typing import Any
 
 from quaich.errors import QuaichError
+from quaich.master.side import BaseSide
+
+
+class Locks(BaseSide):
+    """The locks of a server, held to its end."""
+
+    name = "locks"
+
+    def __init__(self) -> None:
+        self._held: list[int] = []
+
+    def take(
+        self, path: str, wait: bool, option: str, place: str, say: Callable[[str], None]
+    ) -> None:
+        """Lock one file more; see ``lock``."""
+        self._held.append(lock(path, wait, option, place, say))
+
+    def resume(self, state: Any) -> None:
+        """Hold on to the descriptors of the locks."""
+        self._held = list(state)
+
+    def carry(self) -> tuple[Any, list[int]]:
+        """The descriptors that must stay open."""
+        return self._held, self._held
 
 
 def lock(path: str, wait: bool, option: str, place: str, say: Callable[[str], None]) -> int:

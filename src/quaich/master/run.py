@@ -17,10 +17,13 @@ from quaich.config.codes import diagnose
 from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
-from quaich.master import instance, launch
+from quaich.master import launch, upgrade
+from quaich.master.estate import Estate, State
+from quaich.master.instance import Locks
 from quaich.master.load import Load
-from quaich.master.loop import Estate, Master
+from quaich.master.loop import Master
 from quaich.master.pidfile import PidFile
+from quaich.master.side import Side
 from quaich.net.inherit import take_systemd
 from quaich.net.listen import (
     BoundListener,
@@ -66,13 +69,9 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         if supervised:
             process.adopt_orphans()
             estate = Estate(tuple(server.listeners), server.leftovers())
-            status = Master(
-                config, lambda: _with_master(reload()), estate, server.log, [Load()]
-            ).run()
-            server.close(failed=status != 0)
-        else:
-            status = _serve_alone(config, server)
-            server.close(failed=False)
+            return _supervise(server, estate, reload)
+        status = _serve_alone(config, server)
+        server.close(failed=False)
         return status
     except _Interrupted:
         server.close(failed=True)
@@ -80,6 +79,41 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     except BaseException:
         server.close(failed=True)
         raise
+
+
+def resume(reload: Callable[[], Config]) -> int:
+    """Go on as the master that this process was before it was executed anew; the exit status.
+
+    Where the state is only to be tried, the status says whether it can be read.
+    """
+    only_tried = os.environ.pop(upgrade.TRY, "")
+    file = int(os.environ.pop(upgrade.RESUME))
+    try:
+        state = State.from_data(upgrade.read(file))
+    except ValueError as error:
+        raise QuaichError(str(error)) from None
+    if only_tried:
+        return 0
+    os.close(file)
+    server = _Server(state.config)
+    server.resume(state)
+    naming.show(state.config, naming.MASTER)
+    server.log.info(
+        f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} goes on "
+        f"generation={state.plan.current}"
+    )
+    return _supervise(server, state.estate, reload, state)
+
+
+def _supervise(
+    server: "_Server", estate: Estate, reload: Callable[[], Config], state: State | None = None
+) -> int:
+    sides: list[Side] = [server.locks, Load()]
+    status = Master(
+        server.config, lambda: _with_master(reload()), estate, server.log, sides, state
+    ).run()
+    server.close(failed=status != 0)
+    return status
 
 
 def _run_script(config: Config) -> int:
@@ -122,6 +156,7 @@ class _Server:
         self.config = config
         self.log = Log()
         self.listeners: list[BoundListener] = []
+        self.locks = Locks()
         self._pidfile: PidFile | None = None
 
     def open(self) -> None:
@@ -154,12 +189,18 @@ class _Server:
         self._bind()
 
     def _lock(self, options: tuple[str, str]) -> None:
-        """Keep other instances away, where that is wanted; the lock is held to the end."""
+        """Keep other instances away, where that is wanted."""
         for option in options:
             path = getattr(self.config, option.replace("-", "_"))
             if path is not None:
                 place = self.config.place_of(option)
-                instance.lock(path, "wait" in option, option, place, self.log.info)
+                self.locks.take(path, "wait" in option, option, place, self.log.info)
+
+    def resume(self, state: State) -> None:
+        """Take over what the server owns already."""
+        self.listeners = list(state.estate.listeners)
+        if self.config.pidfile is not None:
+            self._pidfile = PidFile.adopt(os.path.abspath(self.config.pidfile))
 
     def _write_pidfile(self, path: str) -> None:
         pidfile = PidFile(os.path.abspath(path), self.config.place_of("pidfile"))

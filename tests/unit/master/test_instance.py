@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quaich.errors import QuaichError
-from quaich.master.instance import lock
+from quaich.master.instance import Locks, lock
 from tests.support.processes import wait_until
 
 
@@ -77,3 +77,13 @@ def test_who_waits_says_so_and_gets_it(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(QuaichError, match="no such file or directory"):
         lock(str(tmp_path / "no" / "lock"), False, "flock", "", print)
+
+
+def test_locks_are_carried_over_by_their_descriptors(tmp_path: Path) -> None:
+    locks, again = Locks(), Locks()
+    locks.take(str(tmp_path / "lock"), False, "flock", "", print)
+    state, descriptors = locks.carry()
+    again.resume(state)
+    assert again.carry() == (state, descriptors)
+    assert len(descriptors) == 1
+    os.close(descriptors[0])
