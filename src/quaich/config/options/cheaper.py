@@ -7,7 +7,7 @@ ALGORITHMS = ("spare", "spare2", "busyness", "backlog", "manual")
 
 _THREADS = "a worker with threads is busy when all of them are, not when one is"
 _SPARE2 = "spare2 is built in, where uWSGI's default build quietly takes spare"
-_WAKING = "the connection that wakes the server is always answered, in a few milliseconds"
+_WAKING = "the connection that wakes the server is always answered"
 
 OPTIONS = (
     Option(
