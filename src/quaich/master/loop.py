@@ -22,7 +22,7 @@ from quaich.config.effective import Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.master import vocabulary as facts
-from quaich.master.plan import Plan
+from quaich.master.plan import Phase, Plan
 from quaich.master.side import Side
 from quaich.master.spawn import spawn
 from quaich.master.watch import Watch, limits_of
@@ -43,6 +43,7 @@ _IGNORED = ("SIGALRM",)
 _CREDENTIALS = struct.Struct("=3i")
 # Packets read from one channel at a time: a worker that floods it does not hold up the others.
 _BATCH = 64
+_ENDING = (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
 
 
 def policy_of(config: Config) -> facts.Policy:
@@ -60,11 +61,13 @@ def policy_of(config: Config) -> facts.Policy:
 class Estate:
     """What the server owns as a whole, beyond any generation.
 
-    ``leftovers`` (path, device, inode) are the files that must go if the master is killed.
+    ``leftovers`` (path, device, inode) are the files that must go if the master is killed;
+    ``lounge`` is where workers leave their clients to each other.
     """
 
     listeners: tuple[BoundListener, ...]
     leftovers: tuple[tuple[str, int, int], ...]
+    lounge: tuple[int, int]
 
 
 @dataclass
@@ -132,7 +135,12 @@ class Master:
                 self._wait()
                 while self._events:
                     event = self._events.popleft()
-                    self._perform(self.plan.handle(event, time.monotonic()))
+                    actions = self.plan.handle(event, time.monotonic())
+                    if self.plan.phase in _ENDING:
+                        # Before anybody is told to leave: nobody will take over from anybody.
+                        for held in self._held.values():
+                            held.scoreboard.heirs = False
+                    self._perform(actions)
             return self._status
         finally:
             signal.set_wakeup_fd(-1)
@@ -321,6 +329,7 @@ class Master:
         # A reload must not replace an application by none.
         need_app = reload or config.need_app
         held = _Held(config, need_app, Scoreboard.create(config.processes, config.threads))
+        held.scoreboard.heirs = True
         self._held[number] = held
         return held
 
@@ -337,6 +346,7 @@ class Master:
                 scoreboard=held.scoreboard.fd,
                 channel=theirs.fileno(),
                 lifeline=self._lifeline,
+                lounge=self._estate.lounge,
                 need_app=held.need_app,
                 leftovers=self._estate.leftovers,
             )

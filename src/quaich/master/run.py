@@ -31,7 +31,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import naming, script, startup
+from quaich.worker import lounge, naming, script, startup
 from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
@@ -63,7 +63,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         naming.show(config, naming.MASTER if supervised else naming.worker(1))
         if supervised:
             process.adopt_orphans()
-            estate = Estate(tuple(server.listeners), server.leftovers())
+            estate = Estate(tuple(server.listeners), server.leftovers(), lounge.open_pair())
             status = Master(config, lambda: _with_master(reload()), estate, server.log).run()
             server.close(failed=status != 0)
         else:
@@ -229,6 +229,7 @@ def _serve_alone(config: Config, server: _Server) -> int:
         generation=1,
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,
+        lounge=None,
         on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
         on_abandon=lambda: server.close(failed=False),
         log=server.log,
