@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from quaich.config.base import WARNING
-from quaich.config.effective import Config
+from quaich.config.effective import FIXED, Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.master import vocabulary as facts
 from quaich.master.plan import Phase, Plan
+from quaich.master.policy import most_workers, policy_of
 from quaich.master.side import Side
 from quaich.master.spawn import spawn
-from quaich.master.watch import Watch, limits_of
+from quaich.master.watch import Watch, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
@@ -44,17 +45,6 @@ _CREDENTIALS = struct.Struct("=3i")
 # Packets read from one channel at a time: a worker that floods it does not hold up the others.
 _BATCH = 64
 _ENDING = (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
-
-
-def policy_of(config: Config) -> facts.Policy:
-    """What a configuration means for the plan."""
-    return facts.Policy(
-        config.processes,
-        facts.meanings(config.door, config.die_on_term),
-        mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
-        worker_mercy=float(config.worker_reload_mercy),
-        limits=limits_of(config),
-    )
 
 
 @dataclass(frozen=True)
@@ -205,7 +195,7 @@ class Master:
     def _watching(self) -> bool:
         """Whether a limit or a file is to be looked at, once a second."""
         held = self._held.get(self.plan.current)
-        if held is not None and held.config.touch_reload:
+        if held is not None and watches(held.config):
             return True
         return any(each.policy.limits.any for each in self.plan.generations.values())
 
@@ -213,14 +203,16 @@ class Master:
         boards = {number: held.scoreboard for number, held in self._held.items()}
         self._events.extend(self._watch.breaches(self.plan.generations.values(), boards, now))
         held = self._held.get(self.plan.current)
-        touched = self._watch.touched(held.config) if held is not None else []
-        if touched:
-            # However many files, it is one reload.
-            self._events.append(facts.Touched(", ".join(touched)))
+        if held is not None:
+            self._events.extend(self._watch.touched(held.config))
 
     def _read_signals(self) -> None:
         names = [signal.Signals(number).name for number in os.read(self._wake, 4096)]
-        self._events.extend(facts.Signal(name) for name in names if name != "SIGCHLD")
+        for name in names:
+            if name == "SIGWINCH" and _in_terminal():
+                continue
+            if name != "SIGCHLD":
+                self._events.append(facts.Signal(name))
 
     def _reap(self) -> None:
         ended = []
@@ -312,10 +304,15 @@ class Master:
             held = self._held.get(number) or self._hold(number, reload)
             self._events.append(self._spawn(number, held))
         except QuaichError as error:
-            self._events.append(facts.StartFailed(number, str(error), error.status))
+            self._start_failed(number, str(error), error.status)
         except OSError as error:
             reason = f"no zygote can be started: {(error.strerror or str(error)).lower()}"
-            self._events.append(facts.StartFailed(number, reason))
+            self._start_failed(number, reason)
+
+    def _start_failed(self, number: int, reason: str, status: int = 1) -> None:
+        if number in self._held and number not in self.plan.generations:
+            self._forget(number)
+        self._events.append(facts.StartFailed(number, reason, status))
 
     def _hold(self, number: int, reload: bool) -> _Held:
         config = self._config
@@ -324,14 +321,22 @@ class Master:
             privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
             for note in config.notes:
                 (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
-            if config.listeners != self._config.listeners:
-                self.log.warning("the addresses to listen on changed; that needs a restart")
+            self._say_fixed(config)
         # A reload must not replace an application by none.
         need_app = reload or config.need_app
-        held = _Held(config, need_app, Scoreboard.create(config.processes, config.threads))
+        held = _Held(config, need_app, Scoreboard.create(most_workers(config), config.threads))
         held.scoreboard.heirs = True
         self._held[number] = held
         return held
+
+    def _say_fixed(self, config: Config) -> None:
+        """Name what changed in the configuration although a reload cannot change it."""
+        changed = [name for name in FIXED if getattr(config, name) != getattr(self._config, name)]
+        if config.listeners != self._config.listeners:
+            changed.append("the addresses to listen on")
+        if changed:
+            names = ", ".join(name.replace("_", "-") for name in changed)
+            self.log.warning(f"changed, but only by a restart: {names}")
 
     def _spawn(self, number: int, held: _Held) -> facts.ZygoteStarted:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -380,6 +385,20 @@ class Master:
         self._channels.remove(channel)
         self.unwatch(channel.socket.fileno())
         channel.socket.close()
+
+
+def _in_terminal() -> bool:
+    """Whether a terminal sends its signals to this process: of a change of its size, for one."""
+    try:
+        fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def _is_child(pid: int) -> bool:
