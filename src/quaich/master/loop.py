@@ -22,11 +22,12 @@ from quaich.config.effective import FIXED, Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.master import vocabulary as facts
-from quaich.master.plan import Phase, Plan
+from quaich.master.fleet import Phase
+from quaich.master.plan import Plan
 from quaich.master.policy import most_workers, policy_of
 from quaich.master.side import Side
 from quaich.master.spawn import spawn
-from quaich.master.watch import Watch, watches
+from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
@@ -201,7 +202,11 @@ class Master:
 
     def _look(self, now: float) -> None:
         boards = {number: held.scoreboard for number, held in self._held.items()}
-        self._events.extend(self._watch.breaches(self.plan.generations.values(), boards, now))
+        generations = self.plan.generations.values()
+        queue = None
+        if any(each.policy.limits.harakiri_queue for each in generations):
+            queue = longest_queue(each.fd for each in self._estate.listeners)
+        self._events.extend(self._watch.breaches(generations, boards, now, queue))
         held = self._held.get(self.plan.current)
         if held is not None:
             self._events.extend(self._watch.touched(held.config))

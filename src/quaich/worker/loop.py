@@ -409,11 +409,13 @@ class Engine:
         else:
             self._park(conn, conn.writing)
 
-    def hand_over_rest(self) -> None:
-        """Of a worker that was halted: whom others can serve."""
-        self.handing = True
-        self.leave_began = time.monotonic()
-        self._hand_over(self.leave_began)
+    def hand_over(self) -> None:
+        """Give away at once whom others can serve."""
+        if self._has_heirs():
+            now = time.monotonic()
+            if not self.leaving:
+                self.leave_began = now
+            self._hand_over(now)
 
     def _starved(self, error: OSError) -> None:
         """Out of descriptors or memory: wait a moment, and let idle clients make room."""

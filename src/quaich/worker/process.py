@@ -115,7 +115,7 @@ def run_worker(
     engine.run(engine.lanes[0])
     mine.set(ACCEPTING, 0)
     if engine.halted:
-        engine.hand_over_rest()
+        engine.hand_over()
     else:
         for thread in threads:
             thread.join()

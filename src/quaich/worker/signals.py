@@ -28,6 +28,7 @@ import faulthandler
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from types import FrameType
 
@@ -73,8 +74,8 @@ class Signals:
         """From here on signals go to ``engine``."""
         self._engine = engine
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in (signal.SIGHUP, signal.SIGUSR1):
-            signal.signal(number, _noted)
+        signal.signal(signal.SIGHUP, self._leave)
+        signal.signal(signal.SIGUSR1, _noted)
         if supervised:
             signal.signal(signal.SIGTSTP, _noted)
             signal.signal(signal.SIGCONT, _noted)
@@ -145,9 +146,26 @@ class Signals:
             return
         raise InterruptedError(errno.EINTR, "woken by SIGWINCH")
 
+    def _leave(self, number: int, frame: FrameType | None) -> None:
+        """Inside a request others need not wait for its end."""
+        if self._slot.lane(0, LANE_SINCE):
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Hand over who is idle.  Nothing may come out of here: it would be the request's."""
+        engine = self._engine
+        assert engine is not None
+        try:
+            engine.leave()
+            engine.hand_over()
+        except Exception:
+            self._log.error(f"{self._worker} a defect in quaich kept clients from other workers")
+            self._log.block(traceback.format_exc())
+
     def _at_once(self, number: int, frame: FrameType | None) -> None:
         """Inside a request nothing can return from, the process ends."""
         if self._slot.lane(0, LANE_SINCE):
+            self._let_go()
             self._on_abandon()
             os._exit(EXIT_ENDED)
 

@@ -27,11 +27,12 @@ from quaich.config.options import (
     refusals,
     reload,
     sockets,
+    workers,
 )
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, reload, limits)
+_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, reload, workers, limits)
 _KNOWN = (
     known_sockets,
     known_process,

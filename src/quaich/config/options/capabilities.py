@@ -70,7 +70,7 @@ _ELSEWHERE = {
     LIFECYCLE: (
         "py-auto-reload py-autoreload python-auto-reload python-autoreload "
         "py-auto-reload-ignore daemonize daemonize2 no-server command-mode flock flock-wait "
-        "flock2 flock-wait2 http-harakiri"
+        "flock2 flock-wait2"
     ),
     STATISTICS: "py-tracebacker memory-report",
     SPOOLER: (
