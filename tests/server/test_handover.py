@@ -526,6 +526,22 @@ def test_waking_at_every_moment_harms_nothing_but_the_request(site: Site) -> Non
     assert server.log.count(" ready ") == 1
 
 
+def test_the_master_wakes_who_is_blocked_and_nobody_else(site: Site) -> None:
+    server = site()
+    address = listening(server)
+    with held(address) as busy, held(address) as blocked:
+        busy.send(request("/busy?2"))
+        wait_until((site.directory / "busy").exists, START, "a request runs")
+        blocked.send(request("/blocked"))
+        wait_until((site.directory / "blocked").exists, START, "another does")
+        server.send(signal.SIGWINCH)
+        pid = blocked.answer().split()[0]
+        assert (site.directory / "interrupted").exists()
+        assert busy.answer().split()[0] != pid
+    assert re.findall(r"^pid=(\d+) is woken$", server.log, re.MULTILINE) == [pid]
+    assert "died" not in server.log
+
+
 def test_a_worker_tells_what_it_did(site: Site) -> None:
     server = site("--threads", "2", workers=1)
     with held(listening(server)) as client:
@@ -549,8 +565,6 @@ def test_a_worker_tells_what_it_did(site: Site) -> None:
         server.wait_line(rf"^worker=1 pid={pid} core=\d age=\d\.\ds 127\.0\.0\.1 GET /slow\?0\.7$")
         server.wait_line(r'^  File ".*handover_app\.py", line \d+ in application$')
         client.answer()
-
-
 
 
 def test_a_long_request_does_not_hold_idle_clients(site: Site) -> None:

@@ -20,6 +20,7 @@ from quaich.log.server import Log, redirect
 from quaich.master import launch
 from quaich.master.loop import Estate, Master
 from quaich.master.pidfile import PidFile
+from quaich.master.wake import Waker
 from quaich.net.inherit import take_systemd
 from quaich.net.listen import (
     BoundListener,
@@ -64,7 +65,9 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         if supervised:
             process.adopt_orphans()
             estate = Estate(tuple(server.listeners), server.leftovers(), lounge.open_pair())
-            status = Master(config, lambda: _with_master(reload()), estate, server.log).run()
+            sides = (Waker(),)
+            master = Master(config, lambda: _with_master(reload()), estate, server.log, sides)
+            status = master.run()
             server.close(failed=status != 0)
         else:
             status = _serve_alone(config, server)

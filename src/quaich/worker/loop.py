@@ -704,6 +704,8 @@ class Engine:
         for conn in list(self.table.values()):
             if self.table.pop(conn.fd, None) is conn:
                 self._drop(conn)
+        if self.lounge is not None:
+            self.lounge.close()
         self.poller.close()
         self.quiet.close()
         os.close(self.wake)

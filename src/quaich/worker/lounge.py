@@ -132,14 +132,21 @@ class Lounge:
                 raise ValueError(f"it brings {len(fds)} descriptors")
             guest = decode(packet)
             try:
-                with socket.socket(fileno=os.dup(fds[0])) as whole:
-                    if whole.type != socket.SOCK_STREAM:
-                        raise ValueError("its descriptor is no stream")
-                    whole.setblocking(False)
+                whole = socket.socket(fileno=fds[0])
             except OSError:
                 raise ValueError("its descriptor is no socket") from None
+            is_stream = whole.type == socket.SOCK_STREAM
+            whole.setblocking(False)
+            whole.detach()
+            if not is_stream:
+                raise ValueError("its descriptor is no stream")
         except ValueError:
             for fd in fds:
                 os.close(fd)
             raise
         return guest, fds[0]
+
+    def close(self) -> None:
+        """Leave the lounge."""
+        self._reader.close()
+        self._writer.close()

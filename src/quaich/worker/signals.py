@@ -99,9 +99,6 @@ class Signals:
             if number == signal.SIGHUP:
                 self.status = self.status or EXIT_LEFT
                 engine.leave()
-            elif number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
-                self.status = EXIT_ENDED
-                engine.halt()
             elif number == signal.SIGTSTP:
                 engine.pause()
             elif number == signal.SIGCONT:
@@ -163,11 +160,18 @@ class Signals:
             self._log.block(traceback.format_exc())
 
     def _at_once(self, number: int, frame: FrameType | None) -> None:
-        """Inside a request nothing can return from, the process ends."""
+        """Inside a request nothing can return from, the process ends.
+
+        All is done here and nothing when the number is read from the pipe, where it is also when
+        the application has a handler of its own in this one's place.
+        """
         if self._slot.lane(0, LANE_SINCE):
             self._let_go()
             self._on_abandon()
             os._exit(EXIT_ENDED)
+        self.status = EXIT_ENDED
+        assert self._engine is not None
+        self._engine.halt()
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
