@@ -145,6 +145,7 @@ class Signals:
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
         """Inside a request others need not wait for its end."""
+        self.status = self.status or EXIT_LEFT
         if self._slot.lane(0, LANE_SINCE):
             self._let_go()
 
