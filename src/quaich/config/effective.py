@@ -122,6 +122,9 @@ class Config(ConfigBase):
     exit_on_reload: bool = False
     startup_timeout: int = 0
     snapshot: int = 0
+    harakiri_graceful_timeout: int = 0
+    harakiri_graceful_signal: int = 15
+    harakiri_queue_threshold: int = 0
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0

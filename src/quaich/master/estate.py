@@ -21,15 +21,17 @@ from quaich.net.listen import BoundListener
 class Estate:
     """What the server owns as a whole, beyond any generation.
 
-    ``leftovers`` (path, device, inode) are the files that must go if the master is killed.
+    ``leftovers`` (path, device, inode) are the files that must go if the master is killed;
+    ``lounge`` (to read, to write) is where workers leave their clients to each other.
     """
 
     listeners: tuple[BoundListener, ...]
     leftovers: tuple[tuple[str, int, int], ...]
+    lounge: tuple[int, int]
 
     def descriptors(self) -> list[int]:
         """Every descriptor of it."""
-        return [each.fd for each in self.listeners]
+        return [*(each.fd for each in self.listeners), *self.lounge]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class State:
             "config": self.config.to_json(),
             "listeners": [asdict(each) for each in self.estate.listeners],
             "leftovers": self.estate.leftovers,
+            "lounge": self.estate.lounge,
             "plan": carry.dump(self.plan),
             "held": [
                 (number, each.config.to_json(), each.need_app, each.scoreboard)
@@ -95,6 +98,7 @@ class State:
                 estate=Estate(
                     tuple(_listener(each) for each in data["listeners"]),
                     tuple((path, device, inode) for path, device, inode in data["leftovers"]),
+                    (data["lounge"][0], data["lounge"][1]),
                 ),
                 plan=carry.load(data["plan"], policies),
                 held=held,

@@ -167,6 +167,8 @@ class Fleet:
             if worker.pid == event.pid and not worker.doomed:
                 if event.verdict is Verdict.RECYCLE:
                     self._do(*replacement.recycle(generation, worker, event.cause))
+                elif event.verdict is Verdict.WARN:
+                    self._do(*replacement.warn(generation, worker, event))
                 else:
                     self._do(*replacement.doom(generation, worker, event, now))
                 return

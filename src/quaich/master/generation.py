@@ -40,7 +40,8 @@ class Post(Enum):
 class Handle:
     """The master's view of a zygote or a worker; ``until`` is its next deadline.
 
-    ``seat`` is a worker's place on the scoreboard, ``doomed`` why it will be killed by then.
+    ``seat`` is a worker's place on the scoreboard, ``doomed`` why it will be killed by then,
+    ``warned`` the beginning of the request it was sent a signal for.
     """
 
     slot: int
@@ -51,6 +52,7 @@ class Handle:
     until: float | None = None
     seat: int = 0
     doomed: str = ""
+    warned: float = 0.0
 
     def pause_after_death(self, now: float, first: float = FIRST_PAUSE) -> float:
         """Count this death, and how long to wait before the next try."""

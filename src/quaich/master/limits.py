@@ -4,6 +4,8 @@ Pure.  The performer (``watch``) reads the scoreboard and ``/proc`` into ``Seen`
 the plan acts on the breaches.  Three things may be done with a worker, and the hardest that applies
 is done:
 
+    WARN      a request runs for too long, and there is a time of grace: show the stacks, send the
+              signal of harakiri-graceful-signal; said at every look until the grace is over
     HARAKIRI  a request runs for too long: show the stacks, then kill
     KILL      its memory passed an evil limit: kill, whatever it runs
     RECYCLE   it has served enough, is old enough or large enough: replace it, then let it finish
@@ -40,23 +42,30 @@ class Seen:
     vsz: int = 0
 
 
-def breaches(limits: Limits, workers: Iterable[Seen], now: float) -> list[Breach]:
-    """One breach for each worker that passed a limit."""
+def breaches(
+    limits: Limits, workers: Iterable[Seen], now: float, queue: int | None = None
+) -> list[Breach]:
+    """One breach for each worker that passed a limit.
+
+    ``queue`` is how many connections wait to be accepted, None when that is not known.
+    """
+    relaxed = limits.harakiri_queue and queue is not None and queue <= limits.harakiri_queue
     found = []
     for seen in workers:
-        breach = _harakiri(limits, seen, now) or _kill(limits, seen) or _recycle(limits, seen, now)
+        breach = None if relaxed else _harakiri(limits, seen, now)
+        breach = breach or _kill(limits, seen) or _recycle(limits, seen, now)
         if breach is not None:
             found.append(breach)
     return found
 
 
-def next_due(limits: Limits, workers: Iterable[Seen]) -> float | None:
-    """When the oldest request that runs now will have run for too long."""
+def next_due(limits: Limits, workers: Iterable[Seen], now: float) -> float | None:
+    """When one of the requests that run now will have run for too long, or its grace is over."""
     if not limits.harakiri:
         return None
-    return min(
-        (each.since + limits.harakiri for seen in workers for each in seen.running), default=None
-    )
+    sinces = [each.since + limits.harakiri for seen in workers for each in seen.running]
+    dues = [due + grace for due in sinces for grace in {0, limits.harakiri_grace}]
+    return min((due for due in dues if due > now), default=None)
 
 
 def _breach(seen: Seen, verdict: Verdict, cause: str) -> Breach:
@@ -70,8 +79,14 @@ def _harakiri(limits: Limits, seen: Seen, now: float) -> Breach | None:
     age = now - oldest.since
     if age < limits.harakiri:
         return None
+    verdict = Verdict.HARAKIRI
     cause = f"core={oldest.core} age={age:.1f}s harakiri={limits.harakiri}s"
-    return _breach(seen, Verdict.HARAKIRI, f"{cause} {oldest.what}".rstrip())
+    if limits.harakiri_grace:
+        if age < limits.harakiri + limits.harakiri_grace:
+            verdict = Verdict.WARN
+        cause = f"{cause} grace={limits.harakiri_grace}s"
+    cause = f"{cause} {oldest.what}".rstrip()
+    return Breach(seen.generation, seen.slot, seen.pid, verdict, cause, oldest.since)
 
 
 def _kill(limits: Limits, seen: Seen) -> Breach | None:

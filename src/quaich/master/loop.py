@@ -24,11 +24,12 @@ from quaich.master import upgrade
 from quaich.master import vocabulary as facts
 from quaich.master.channels import Channel, Channels
 from quaich.master.estate import Carried, Estate, State
+from quaich.master.fleet import Phase
 from quaich.master.plan import Plan
 from quaich.master.policy import most_workers, policy_of
 from quaich.master.side import Side
 from quaich.master.spawn import spawn
-from quaich.master.watch import Watch, watches
+from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
@@ -42,6 +43,8 @@ _HANDLED = (
 )
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
+
+_ENDING = (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
 
 
 @dataclass
@@ -123,7 +126,12 @@ class Master:
         if asked and upgrade.installed() not in ((), self._installed):
             self.log.info("another quaich is installed; the master becomes it before the reload")
             self._upgrade(0, asked)
-        self._perform(self.plan.handle(event, time.monotonic()))
+        actions = self.plan.handle(event, time.monotonic())
+        if self.plan.phase in _ENDING:
+            # Before anybody is told to leave: nobody will take over from anybody.
+            for held in self._held.values():
+                held.scoreboard.heirs = False
+        self._perform(actions)
 
     # Executing the master anew.
 
@@ -247,7 +255,11 @@ class Master:
 
     def _look(self, now: float) -> None:
         boards = {number: held.scoreboard for number, held in self._held.items()}
-        self._events.extend(self._watch.breaches(self.plan.generations.values(), boards, now))
+        generations = self.plan.generations.values()
+        queue = None
+        if any(each.policy.limits.harakiri_queue for each in generations):
+            queue = longest_queue(each.fd for each in self._estate.listeners)
+        self._events.extend(self._watch.breaches(generations, boards, now, queue))
         held = self._held.get(self.plan.current)
         if held is not None:
             self._events.extend(self._watch.touched(held.config))
@@ -331,6 +343,7 @@ class Master:
         # A reload must not replace an application by none.
         need_app = reload or config.need_app
         held = _Held(config, need_app, Scoreboard.create(most_workers(config), config.threads))
+        held.scoreboard.heirs = True
         self._held[number] = held
         return held
 
@@ -356,6 +369,7 @@ class Master:
                 scoreboard=held.scoreboard.fd,
                 channel=theirs.fileno(),
                 lifeline=self._lifeline,
+                lounge=self._estate.lounge,
                 need_app=held.need_app,
                 leftovers=self._estate.leftovers,
             )

@@ -52,6 +52,16 @@ def relieve(generation: Generation, relief: Handle, now: float) -> list[Action]:
     return [Kill(worker.pid, "SIGHUP")]
 
 
+def warn(generation: Generation, worker: Handle, breach: Breach) -> list[Action]:
+    """Let the application end a request by itself, before the worker is killed for it."""
+    if worker.warned == breach.since:
+        return []
+    worker.warned = breach.since
+    fact = f"worker={worker.slot} pid={worker.pid} {breach.verdict.value} {breach.cause}"
+    name = generation.policy.limits.harakiri_signal
+    return [Say("error", fact), Kill(worker.pid, "SIGUSR2"), Kill(worker.pid, name)]
+
+
 def doom(generation: Generation, worker: Handle, breach: Breach, now: float) -> list[Action]:
     """Kill a worker, after its last words where they are wanted, and fill its slot."""
     worker.doomed = breach.verdict.value

@@ -24,6 +24,7 @@ from quaich.master.load import Load
 from quaich.master.loop import Master
 from quaich.master.pidfile import PidFile
 from quaich.master.side import Side
+from quaich.master.wake import Waker
 from quaich.net.inherit import take_systemd
 from quaich.net.listen import (
     BoundListener,
@@ -36,7 +37,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import naming, resources, script, startup
+from quaich.worker import lounge, naming, resources, script, startup
 from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
@@ -68,7 +69,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         naming.show(config, naming.MASTER if supervised else naming.worker(1))
         if supervised:
             process.adopt_orphans()
-            estate = Estate(tuple(server.listeners), server.leftovers())
+            estate = Estate(tuple(server.listeners), server.leftovers(), lounge.open_pair())
             return _supervise(server, estate, reload)
         status = _serve_alone(config, server)
         server.close(failed=False)
@@ -108,7 +109,7 @@ def resume(reload: Callable[[], Config]) -> int:
 def _supervise(
     server: "_Server", estate: Estate, reload: Callable[[], Config], state: State | None = None
 ) -> int:
-    sides: list[Side] = [server.locks, Load()]
+    sides: list[Side] = [server.locks, Load(), Waker()]
     status = Master(
         server.config, lambda: _with_master(reload()), estate, server.log, sides, state
     ).run()
@@ -300,6 +301,7 @@ def _serve_alone(config: Config, server: _Server) -> int:
         generation=1,
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,
+        lounge=None,
         on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
         on_abandon=lambda: server.close(failed=False),
         log=server.log,

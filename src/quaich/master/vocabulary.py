@@ -64,6 +64,7 @@ def meanings(door: str, die_on_term: bool) -> Mapping[str, Meaning]:
 class Verdict(Enum):
     """What is to become of a worker that passed a limit."""
 
+    WARN = "graceful harakiri"
     HARAKIRI = "harakiri"
     KILL = "killed"
     RECYCLE = "recycled"
@@ -71,9 +72,15 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may use up; 0 is no limit.  Seconds, requests and octets."""
+    """What a worker may use up; 0 is no limit.  Seconds, requests and octets.
+
+    ``harakiri_queue`` is how many connections must at least wait for harakiri, less one.
+    """
 
     harakiri: int = 0
+    harakiri_grace: int = 0
+    harakiri_signal: str = "SIGTERM"
+    harakiri_queue: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
     min_worker_lifetime: int = 10
@@ -220,13 +227,17 @@ class Died:
 
 @dataclass(frozen=True)
 class Breach:
-    """A worker passed a limit; ``cause`` says which, and by how much."""
+    """A worker passed a limit; ``cause`` says which, and by how much.
+
+    ``since`` is the beginning of the request it is about, if it is about one.
+    """
 
     generation: int
     slot: int
     pid: int
     verdict: Verdict
     cause: str
+    since: float = 0.0
 
 
 @dataclass(frozen=True)

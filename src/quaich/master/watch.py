@@ -5,12 +5,14 @@ the same application replaced.
 """
 
 import os
+import signal
 from collections.abc import Iterable, Mapping
 
 from quaich.config.effective import Config
 from quaich.master import limits
 from quaich.master.generation import Generation, Handle, Post
 from quaich.master.vocabulary import Breach, Limits, Meaning, Touched
+from quaich.net.queue import listen_queue
 from quaich.stats.scoreboard import LANE_SINCE, PID, Scoreboard
 
 INTERVAL = 1.0
@@ -22,6 +24,9 @@ def limits_of(config: Config) -> Limits:
     """The limits that a configuration sets for its workers."""
     return Limits(
         harakiri=config.harakiri,
+        harakiri_grace=config.harakiri_graceful_timeout,
+        harakiri_signal=_name(config.harakiri_graceful_signal),
+        harakiri_queue=config.harakiri_queue_threshold,
         max_requests=config.max_requests,
         max_requests_delta=config.max_requests_delta,
         min_worker_lifetime=config.min_worker_lifetime,
@@ -34,6 +39,20 @@ def limits_of(config: Config) -> Limits:
     )
 
 
+def longest_queue(fds: Iterable[int]) -> int | None:
+    """How many connections wait at the fullest of these sockets, None when no socket tells."""
+    lengths = [listen_queue(fd) for fd in fds]
+    return max((each[0] for each in lengths if each is not None), default=None)
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        # A number of the system's that has no name.
+        return signal.SIGTERM.name
+
+
 class Watch:
     """``due`` is when to look again; what was found is for the plan."""
 
@@ -42,7 +61,11 @@ class Watch:
         self._stamps: dict[str, int | None] = {}
 
     def breaches(
-        self, generations: Iterable[Generation], boards: Mapping[int, Scoreboard], now: float
+        self,
+        generations: Iterable[Generation],
+        boards: Mapping[int, Scoreboard],
+        now: float,
+        queue: int | None = None,
     ) -> list[Breach]:
         """The limits that workers have passed; sets when to look again."""
         self.due = now + INTERVAL
@@ -58,9 +81,9 @@ class Watch:
                 if handle.alive() and not handle.doomed
                 if handle.post in (Post.READY, Post.LEAVING)
             ]
-            found += limits.breaches(rules, seen, now)
-            due = limits.next_due(rules, seen)
-            if due is not None and due > now:
+            found += limits.breaches(rules, seen, now, queue)
+            due = limits.next_due(rules, seen, now)
+            if due is not None:
                 self.due = min(self.due, due)
         return found
 

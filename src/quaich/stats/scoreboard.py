@@ -8,6 +8,10 @@ A worker has two slots, its seats: one that is replaced while it still runs leav
 its successor.  Behind the cells each lane has a short note of what it runs.  A note is bounded, and
 who writes it escapes it: printable ASCII is all that a client's request can bring in here.
 
+Two cells are written by the master: HEIRS in the header, whether a worker that leaves may leave its
+clients to others; and WAKE in a slot, which request (by its beginning) a SIGWINCH is about, which
+the worker empties like a letter box.
+
 All clocks are CLOCK_MONOTONIC in microseconds; 0 means never, or not now.
 """
 
@@ -16,7 +20,8 @@ import os
 import struct
 
 HEADER = 4
-MAGIC = 0x6863696175710002
+HEIRS = 3
+MAGIC = 0x6863696175710003
 SEATS = 2
 
 PID = 0
@@ -30,6 +35,7 @@ ACCEPTING = 7
 PARKED = 8
 DROPPED = 9
 BEFORE = 10
+WAKE = 11
 SLOT = 12
 
 LANE_REQUESTS = 0
@@ -130,6 +136,7 @@ class Slot:
         self.set(STARTED, now)
         self.set(PARKED, 0)
         self.set(ACCEPTING, 0)
+        self.set(WAKE, 0)
 
 
 class Scoreboard:
@@ -178,6 +185,15 @@ class Scoreboard:
             self.threads,
             self._notes[place * notes : (place + 1) * notes],
         )
+
+    @property
+    def heirs(self) -> bool:
+        """Whether other workers stay, or come, to serve the clients of one that leaves."""
+        return bool(self._cells[HEIRS])
+
+    @heirs.setter
+    def heirs(self, there: bool) -> None:
+        self._cells[HEIRS] = there
 
     @property
     def _stride(self) -> int:

@@ -28,6 +28,7 @@ cdef class Answerer:
     cdef public Stamp stamp
     cdef public long long stamp_second
     cdef public bint closing
+    cdef public bint failing
 
     @cython.locals(head=Head, environ=dict, second="long long")
     cpdef int answer(self, Connection conn, int thread, object context) except -1
@@ -47,12 +48,17 @@ cdef class Answerer:
     @cython.locals(exchange=Exchange)
     cpdef abandon(self, Connection conn)
     cdef _close_result(self, Connection conn)
+    @cython.locals(first=bint, outcome=int)
     cdef int _failed(self, Connection conn, object error) except -1
+    cdef int _report_failure(self, Connection conn, object error) except -1
     cdef int _no_application(self, Connection conn) except -1
     cdef _internal_error(self, Connection conn)
     cdef _report_removed(self, Connection conn, list names)
-    @cython.locals(head=Head, environ=dict)
     cdef _note(self, Connection conn, int thread)
     @cython.locals(head=Head, environ=dict, fields=int, size=Py_ssize_t)
     cdef _record(self, Connection conn)
     cdef _write_line(self, Connection conn, Exchange exchange)
+
+
+@cython.locals(head=Head, environ=dict)
+cpdef str describe(Connection conn)

@@ -59,7 +59,7 @@ class Answerer:
     ``dynamic`` is shown the environs of uwsgi packets that want code to be loaded; ``closing`` that
     every connection ends after its next reply; ``noting`` that the scoreboard shows what each
     thread runs; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway protocol
-    is spoken.
+    is spoken; ``failing`` that the first thread reports a failure, and must not be interrupted.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Answerer:
         self.stamp = Stamp()
         self.stamp_second = 0
         self.closing = False
+        self.failing = False
 
     def answer(self, conn: Connection, thread: int, context: Context | None) -> int:
         """Answer the whole request in ``conn``; one of the outcomes above.
@@ -318,6 +319,15 @@ class Answerer:
             self._log_failure(conn, error, "close() of the application's iterable raised")
 
     def _failed(self, conn: Connection, error: BaseException) -> int:
+        first = conn.home == 0
+        if first:
+            self.failing = True
+        outcome = self._report_failure(conn, error)
+        if first:
+            self.failing = False
+        return outcome
+
+    def _report_failure(self, conn: Connection, error: BaseException) -> int:
         exchange = conn.exchange
         assert exchange is not None
         if not (conn.gone and isinstance(error, OSError)):
@@ -388,12 +398,7 @@ class Answerer:
 
     def _note(self, conn: Connection, thread: int) -> None:
         """What the master says of a request that it ends."""
-        head = conn.head
-        environ = conn.environ
-        assert head is not None and environ is not None
-        address = conn.address if conn.http else str(environ.get("REMOTE_ADDR", "-"))
-        text = f"{address or '-'} {head.method} {head.uri}"
-        self.slot.note(thread, escape(text[:NOTE]))
+        self.slot.note(thread, describe(conn))
 
     def _record(self, conn: Connection) -> None:
         """What the log line needs, before the application can change the environ."""
@@ -441,6 +446,17 @@ class Answerer:
             has_app=not conn.unserved,
         )
         self.log.write(line)
+
+
+def describe(conn: Connection) -> str:
+    """Whose request a connection carries, and which: printable, and bounded."""
+    head = conn.head
+    environ = conn.environ
+    if head is None or environ is None:
+        return ""
+    address = conn.address if conn.http else str(environ.get("REMOTE_ADDR", "-"))
+    text = f"{address or '-'} {head.method} {head.uri}"
+    return escape(text[:NOTE])
 
 
 def _request_of(conn: Connection) -> tuple[str, str]:

@@ -12,10 +12,13 @@ cdef class Lane:
     cdef readonly object backlog
     cdef public int suspended
     cdef public Poller poller
+    cdef public Connection conn
 
 
 cdef class Engine:
     cdef readonly dict doors
+    cdef readonly dict by_name
+    cdef readonly object lounge
     cdef readonly Intake intake
     cdef readonly Answerer answerer
     cdef readonly object log
@@ -34,24 +37,39 @@ cdef class Engine:
     cdef double next_sweep
     cdef double resume_at
     cdef readonly bint accepting
+    cdef readonly bint unusual
     cdef readonly bint leaving
     cdef double leave_began
+    cdef readonly bint handing
+    cdef readonly bint paused
+    cdef double pause_began
     cdef double starved_logged
     cdef readonly long long dropped
     cdef object clean
     cdef object lock
     cdef int wake
+    cdef int bell
+    cdef Poller quiet
 
     @cython.locals(table=dict, ready=list, now=double, planned=double, fd=int, conn=Connection)
     cpdef run(self, Lane lane)
+    @cython.locals(fd=int)
+    cdef bint _unusual(self, Lane lane) except -1
     cdef _guarded(self, Connection conn, Lane lane)
     @cython.locals(ready=list, timeout=int)
     cdef list _wait(self, Lane lane)
-    cdef _other(self, int fd)
+    cdef _other(self, int fd, Lane lane)
     @cython.locals(conn=Connection)
     cdef _turn(self, Lane lane)
     @cython.locals(conn=Connection)
     cdef _accept(self, Door door, Lane lane)
+    @cython.locals(conn=Connection, door=Door)
+    cdef bint _adopt(self, Lane lane) except -1
+    @cython.locals(conn=Connection)
+    cdef _hand_over(self, double now)
+    @cython.locals(door=Door)
+    cdef bint _offer(self, Connection conn, double now) except -1
+    cdef _put_back(self, Connection conn)
     cdef _starved(self, object error)
     cdef _event(self, Connection conn, Lane lane)
     cdef int _feed(self, Connection conn, bytes data) except? -2
@@ -76,4 +94,5 @@ cdef class Engine:
     @cython.locals(conn=Connection, due=double)
     cdef _sweep(self, double now)
     cdef _expire(self, Connection conn)
-    cdef bint _left(self) except -1
+    @cython.locals(now=double)
+    cdef bint _left(self, Lane lane) except -1

@@ -8,6 +8,11 @@ whose threads are all busy does not accept: the kernel gives the connection to a
 A connection is parked in ``table`` or owned by the one thread that popped it; ``dict.pop`` is the
 only lock.  An event for a descriptor that is not there is stale and ignored; one that has come to
 mean a newer connection finds nothing to read, which costs one call.
+
+A worker that leaves while others stay puts connections that are between two requests into the
+lounge, from which the others take them; what is in the middle of a request is finished here.  A
+worker that is paused finishes what its threads are in and then takes nothing: neither connections
+nor what clients send on those it has.
 """
 
 import errno
@@ -30,6 +35,7 @@ from quaich.wire.reply import refusal
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
 from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
 from quaich.worker.intake import CONTINUE, READY, Intake, drop_spool
+from quaich.worker.lounge import ROOM, Guest, Lounge
 from quaich.worker.outbox import flush
 
 READ = 16384
@@ -52,19 +58,24 @@ PAUSE = 0.5
 """Seconds without accepting after descriptors ran out; nginx waits as long."""
 
 IDLE_LEAVE = 1.0
-"""When a worker leaves: seconds in which an idle keep-alive connection may still ask, to be told
-to close, before it is closed."""
+"""When a worker leaves and nobody stays: seconds in which an idle keep-alive connection may still
+ask, to be told to close, before it is closed."""
+
+HAND_OVER = 10.0
+"""When others stay: seconds in which a full lounge is tried again, before it is done like that."""
 
 
 class Lane:
     """What belongs to one thread: its turn list, and the connections whose iterators only it may
-    resume, which wait in an epoll of their own that holds the shared one."""
+    resume, which wait in an epoll of their own that holds the shared one.  ``conn`` is what it took
+    up last."""
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.backlog: deque[Connection] = deque()
         self.suspended = 0
         self.poller: Poller | None = None
+        self.conn: Connection | None = None
 
 
 class Engine:
@@ -73,7 +84,8 @@ class Engine:
     Timeouts are in seconds: ``http_timeout`` for a whole head, for a body's first octets, and
     without progress in a reply; ``gateway_timeout`` the same where a gateway protocol is spoken;
     ``idle_timeout`` between two requests, 0 for one request a connection.  ``signals`` is a
-    descriptor that can be read when a signal has come; ``on_signal`` acts on it.
+    descriptor that can be read when a signal has come; ``on_signal`` acts on it; ``lounge`` is None
+    where no other worker could ever take a connection over.
     """
 
     def __init__(
@@ -89,8 +101,11 @@ class Engine:
         idle_timeout: float,
         signals: int,
         on_signal: Callable[[], None],
+        lounge: Lounge | None = None,
     ) -> None:
         self.doors = {door.fd: door for door in doors}
+        self.by_name = {(door.name, door.protocol): door for door in doors}
+        self.lounge = lounge
         self.intake = intake
         self.answerer = answerer
         self.log = log
@@ -110,22 +125,32 @@ class Engine:
         self.next_sweep = self.now + 1.0
         self.resume_at = 0.0
         self.accepting = False
+        # Whether a thread has to look at the four below before it waits.
+        self.unusual = False
         self.leaving = False
         self.leave_began = 0.0
+        self.handing = False
+        self.paused = False
+        self.pause_began = 0.0
         self.starved_logged = -1e9
         self.dropped = 0
         self.clean: Context = copy_context()
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
         self.poller.add_signal(self.wake)
+        # Where threads wait that are paused: until the bell, which can be read until it is reset.
+        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.quiet = Poller(False)
+        self.quiet.add_signal(self.bell)
         if signals >= 0:
             self.poller.add_signal(signals)
+            self.quiet.add_signal(signals)
 
     def start_accepting(self) -> None:
         """Let connections in."""
         with self.lock:
-            if not self.accepting and not self.leaving:
-                for fd in self.doors:
+            if not self.accepting and not self.leaving and not self.paused:
+                for fd in self._entrances():
                     self.poller.add_listener(fd)
                 self.accepting = True
 
@@ -133,36 +158,79 @@ class Engine:
         """Leave connections to other workers, or in the kernel's queue."""
         with self.lock:
             if self.accepting:
-                for fd in self.doors:
+                for fd in self._entrances():
                     self.poller.remove(fd)
                 self.accepting = False
 
+    def _entrances(self) -> list[int]:
+        return [*self.doors, self.lounge.fd] if self.lounge is not None else [*self.doors]
+
     def leave(self) -> None:
         """Stop accepting, answer what is here, then let every thread return from ``run``."""
-        if self.leaving:
-            return
-        self.stop_accepting()
-        self.leave_began = time.monotonic()
-        self.leaving = True
-        self.answerer.closing = True
+        with self.lock:
+            if self.leaving:
+                return
+            self.stop_accepting()
+            if self.paused:
+                self._end_pause()
+            self.leave_began = time.monotonic()
+            self.handing = self._has_heirs()
+            self.answerer.closing = self.answerer.closing or not self.handing
+            self.leaving = self.unusual = True
         os.eventfd_write(self.wake, self.threads)
+
+    def pause(self) -> None:
+        """Take nothing, once what the threads are in is answered."""
+        with self.lock:
+            if self.paused or self.leaving or self.halted:
+                return
+            self.stop_accepting()
+            self.pause_began = time.monotonic()
+            try:
+                os.eventfd_read(self.bell)
+            except BlockingIOError:
+                pass
+            self.paused = self.unusual = True
+        os.eventfd_write(self.wake, self.threads)
+
+    def resume(self) -> None:
+        """End a pause; nobody's time has run out meanwhile."""
+        with self.lock:
+            if self.paused:
+                self._end_pause()
+                self.start_accepting()
+
+    def _end_pause(self) -> None:
+        length = time.monotonic() - self.pause_began
+        for conn in list(self.table.values()):
+            conn.deadline += length
+            if conn.body_began:
+                conn.body_began += length
+        self.next_sweep += length
+        self.paused = False
+        self.unusual = self.halted
+        os.eventfd_write(self.bell, 1)
 
     def watch_lifeline(self, fd: int) -> None:
         """Leave when ``fd`` ends: the master is gone."""
         self.lifeline = fd
         self.poller.add_signal(fd)
+        self.quiet.add_signal(fd)
 
     def halt(self) -> None:
-        """Let every thread return from ``run`` after what it does now; what is parked is lost."""
-        self.stop_accepting()
-        self.halted = True
+        """Let every thread return from ``run`` after what it does now; who is parked goes to the
+        lounge if others stay, and is lost if not."""
+        with self.lock:
+            self.stop_accepting()
+            self.halted = self.unusual = True
         os.eventfd_write(self.wake, self.threads)
+        os.eventfd_write(self.bell, 1)
 
     def run(self, lane: Lane) -> None:
         """One thread's loop; returns when the worker has left."""
         table = self.table
         while True:
-            if self.halted or (self.leaving and not lane.backlog and self._left()):
+            if self.unusual and self._unusual(lane):
                 return
             ready = self._wait(lane)
             now = micros() / 1000000
@@ -176,7 +244,7 @@ class Engine:
                     if door is not None:
                         self._accept(door, lane)
                     else:
-                        self._other(fd)
+                        self._other(fd, lane)
             if lane.backlog:
                 self._turn(lane)
             if now >= self.next_sweep:
@@ -185,6 +253,18 @@ class Engine:
                 planned = self.next_sweep
                 self.next_sweep = now + 1.0
                 self._sweep(planned)
+
+    def _unusual(self, lane: Lane) -> bool:
+        """What is to be done before the next wait; whether the thread is to return instead."""
+        while self.paused and not self.halted:
+            for fd in self.quiet.wait(-1):
+                if fd != self.bell:
+                    self._other(fd, lane)
+        if self.halted or (self.leaving and not lane.backlog and self._left(lane)):
+            # This thread may have been woken in the place of another.
+            os.eventfd_write(self.wake, 1)
+            return True
+        return False
 
     def _guarded(self, conn: Connection, lane: Lane) -> None:
         """A defect of ours costs one connection and a traceback in the log, never a thread."""
@@ -212,8 +292,10 @@ class Engine:
             ready += self.poller.wait(0)
         return ready
 
-    def _other(self, fd: int) -> None:
-        if fd == self.signals:
+    def _other(self, fd: int, lane: Lane) -> None:
+        if self.lounge is not None and fd == self.lounge.fd:
+            self._adopt(lane)
+        elif fd == self.signals:
             self.on_signal()
         elif fd == self.wake:
             try:
@@ -222,6 +304,7 @@ class Engine:
                 pass
         elif fd == self.lifeline:
             self.poller.remove(fd)
+            self.quiet.remove(fd)
             self.lifeline = -1
             self.log.warning("the master is gone; this worker finishes what it holds and leaves")
             self.leave()
@@ -245,6 +328,94 @@ class Engine:
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
         # Tried at once: with deferred accept the request is already here.
         self._guarded(conn, lane)
+
+    def _adopt(self, lane: Lane) -> bool:
+        """Go on with a connection of a worker that leaves; False when none waits."""
+        assert self.lounge is not None
+        try:
+            found = self.lounge.take()
+        except ValueError as error:
+            self.log.warning(f"the lounge held what is no connection ({error}); closed")
+            return True
+        except OSError as error:
+            self._starved(error)
+            return False
+        if found is None:
+            return False
+        guest, fd = found
+        door = self.by_name.get((guest.door, guest.protocol))
+        if door is None:
+            # The door it came by is not one of this generation.
+            os.close(fd)
+            return True
+        conn = Connection(fd, door, guest.address, guest.port, self.answerer)
+        conn.http = guest.http
+        conn.served = guest.served
+        conn.buffer = guest.buffer
+        conn.deadline = self.now + guest.left
+        if conn.buffer:
+            lane.backlog.append(conn)
+        else:
+            self._guarded(conn, lane)
+        return True
+
+    def _has_heirs(self) -> bool:
+        """Whether others go on where this worker stops: not when the master is gone, or ends."""
+        return self.lounge is not None and self.lifeline >= 0 and self.lounge.heirs()
+
+    def _hand_over(self, now: float) -> None:
+        """Put every connection that is between two requests into the lounge, if there is room."""
+        if not self._has_heirs() or now - self.leave_began > HAND_OVER:
+            self.handing = False
+            self.leave_began = now
+            self.answerer.closing = True
+            return
+        for conn in list(self.table.values()):
+            if conn.state != HEAD or self.table.pop(conn.fd, None) is not conn:
+                continue
+            # Looked at again, now that no other thread can have it.
+            if conn.state != HEAD or len(conn.buffer) > ROOM:
+                self._put_back(conn)
+            elif self._offer(conn, now):
+                # Taken out before it is closed: it lives on elsewhere, and would be reported here.
+                self._close(conn)
+            else:
+                self._put_back(conn)
+                return
+
+    def _offer(self, conn: Connection, now: float) -> bool:
+        assert self.lounge is not None
+        door = conn.door
+        guest = Guest(
+            door.name,
+            door.protocol,
+            conn.address,
+            int(conn.port),
+            conn.http,
+            conn.served,
+            max(0.0, conn.deadline - now),
+            conn.buffer,
+        )
+        try:
+            return self.lounge.offer(guest, conn.fd)
+        except OSError as error:
+            self.log.error(f"a connection cannot be handed over: {error.strerror}")
+            return False
+
+    def _put_back(self, conn: Connection) -> None:
+        if conn.suspended and self.threads > 1:
+            # Its lane watches it still, and no other may.
+            self.table[conn.fd] = conn
+        else:
+            self._park(conn, conn.writing)
+
+    def hand_over(self) -> None:
+        """Give away at once whom others can serve."""
+        if self._has_heirs():
+            now = time.monotonic()
+            if not self.leaving:
+                self.leave_began = now
+            self._hand_over(now)
 
     def _starved(self, error: OSError) -> None:
         """Out of descriptors or memory: wait a moment, and let idle clients make room."""
@@ -319,6 +490,7 @@ class Engine:
     def _go(self, conn: Connection, lane: Lane, step: int) -> None:
         """Answer as many requests as are here, within a turn."""
         turns = 0
+        lane.conn = conn
         while step == READY:
             conn.body_began = 0.0
             context = self.clean.copy() if lane.suspended else None
@@ -352,11 +524,7 @@ class Engine:
         if not flush(conn):
             if conn.out_size < waited or conn.how:
                 conn.deadline = self.now + self._stall(conn)
-            if conn.suspended and self.threads > 1:
-                # Its lane watches it still, and no other may.
-                self.table[conn.fd] = conn
-            else:
-                self._park(conn, True)
+            self._put_back(conn)
             return
         if not conn.suspended:
             self._outcome_or_next(conn, lane, self.answerer.complete(conn))
@@ -364,6 +532,7 @@ class Engine:
             self._drop(conn)
         else:
             self._unsuspend(conn)
+            lane.conn = conn
             outcome = self.answerer.resume(conn)
             self.now = micros() / 1000000
             self._outcome_or_next(conn, lane, outcome)
@@ -493,7 +662,7 @@ class Engine:
             self.start_accepting()
         for conn in list(self.table.values()):
             due = conn.deadline
-            if self.leaving and conn.state == HEAD and not conn.buffer:
+            if self.leaving and not self.handing and conn.state == HEAD and not conn.buffer:
                 due = min(due, self.leave_began + IDLE_LEAVE)
             if due < now and self.table.pop(conn.fd, None) is conn:
                 self._expire(conn)
@@ -511,11 +680,20 @@ class Engine:
         else:
             self._close(conn)
 
-    def _left(self) -> bool:
+    def _left(self, lane: Lane) -> bool:
         """Whether nothing is parked any more; idle connections get a last short chance."""
+        now = time.monotonic()
+        if self.handing:
+            self._hand_over(now)
+        elif self.lounge is not None:
+            # Nobody else reads it any more.
+            self.now = now
+            while self._adopt(lane):
+                pass
+            if lane.backlog:
+                return False
         if not self.table:
             return True
-        now = time.monotonic()
         if now >= self.next_sweep or now - self.leave_began > IDLE_LEAVE:
             self.now = now
             self._sweep(now)
@@ -526,8 +704,12 @@ class Engine:
         for conn in list(self.table.values()):
             if self.table.pop(conn.fd, None) is conn:
                 self._drop(conn)
+        if self.lounge is not None:
+            self.lounge.close()
         self.poller.close()
+        self.quiet.close()
         os.close(self.wake)
+        os.close(self.bell)
 
 
 def _deadline(conn: Connection) -> float:

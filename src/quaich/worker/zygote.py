@@ -56,6 +56,7 @@ class Bootstrap:
     scoreboard: int
     channel: int
     lifeline: int
+    lounge: tuple[int, int]
     need_app: bool
     leftovers: tuple[tuple[str, int, int], ...]
 
@@ -65,6 +66,7 @@ class Bootstrap:
             self.scoreboard,
             self.channel,
             self.lifeline,
+            *self.lounge,
             *(each.fd for each in self.listeners),
         ]
 
@@ -80,6 +82,7 @@ class Bootstrap:
         """What ``to_json`` wrote."""
         values = json.loads(text)
         values["config"] = Config.from_json(values["config"])
+        values["lounge"] = tuple(values["lounge"])
         listeners = values["listeners"]
         for each in listeners:
             each["inode"] = tuple(each["inode"]) if each["inode"] else None
@@ -228,6 +231,7 @@ class Zygote:
             generation=self._bootstrap.generation,
             scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
             lifeline=self._bootstrap.lifeline,
+            lounge=self._bootstrap.lounge,
             on_ready=lambda: self._send(messages.Ready(slot)),
             on_abandon=lambda: None,
             log=self._log,

@@ -22,14 +22,14 @@ def test_without_limits_nothing_is_too_much() -> None:
     glutton = seen(served=10**9, running=(Running(0, 1.0),), rss=2**40, vsz=2**50)
     assert causes(Limits(), glutton, now=10.0**9) == []
     assert not Limits().any
-    assert next_due(Limits(), [glutton]) is None
+    assert next_due(Limits(), [glutton], 0.0) is None
 
 
 def test_a_request_over_time_names_its_age_core_and_line() -> None:
     running = (Running(0, 115.0, "a GET /fast"), Running(3, 109.9, "::1 GET /slow?x"))
     (breach,) = breaches(Limits(harakiri=10), [seen(2, running=running)], 120.0)
     assert breach == Breach(
-        1, 2, 42, Verdict.HARAKIRI, "core=3 age=10.1s harakiri=10s ::1 GET /slow?x"
+        1, 2, 42, Verdict.HARAKIRI, "core=3 age=10.1s harakiri=10s ::1 GET /slow?x", 109.9
     )
 
 
@@ -46,8 +46,42 @@ def test_a_young_worker_is_not_safe_from_harakiri() -> None:
 
 def test_the_next_look_is_when_the_oldest_request_is_over_time() -> None:
     workers = [seen(1, running=(Running(0, 112.0),)), seen(2, running=(Running(0, 111.0),)), seen()]
-    assert next_due(Limits(harakiri=10), workers) == 121.0
-    assert next_due(Limits(harakiri=10), [seen()]) is None
+    assert next_due(Limits(harakiri=10), workers, 120.0) == 121.0
+    assert next_due(Limits(harakiri=10), [seen()], 120.0) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "verdict"), [(9.9, None), (10.0, "graceful harakiri"), (12.9, "graceful harakiri")]
+)
+def test_with_a_grace_a_request_is_warned_first(age: float, verdict: str | None) -> None:
+    limits = Limits(harakiri=10, harakiri_grace=3)
+    found = breaches(limits, [seen(running=(Running(0, 120.0 - age, "x"),))], 120.0)
+    assert [(each.verdict.value, each.since) for each in found] == (
+        [(verdict, 120.0 - age)] if verdict else []
+    )
+
+
+def test_after_the_grace_it_is_harakiri() -> None:
+    worker = seen(running=(Running(1, 107.0, "x"),))
+    cause = "core=1 age=13.0s harakiri=10s grace=3s x"
+    assert causes(Limits(harakiri=10, harakiri_grace=3), worker) == [(1, "harakiri", cause)]
+
+
+def test_a_look_is_due_for_the_warning_and_for_the_end() -> None:
+    limits = Limits(harakiri=10, harakiri_grace=3)
+    worker = seen(running=(Running(0, 112.0),))
+    assert next_due(limits, [worker], 120.0) == 122.0
+    assert next_due(limits, [worker], 122.0) == 125.0
+    assert next_due(limits, [worker], 125.0) is None
+
+
+@pytest.mark.parametrize(("queue", "count"), [(None, 1), (0, 0), (5, 0), (6, 1)])
+def test_harakiri_only_while_others_wait(queue: int | None, count: int) -> None:
+    """Where the length of the queue is not known, the request is ended."""
+    worker = seen(running=(Running(0, 1.0),))
+    assert len(breaches(Limits(harakiri=10, harakiri_queue=5), [worker], 120.0, queue)) == count
+    fat = seen(running=(Running(0, 1.0),), rss=100)
+    assert len(breaches(Limits(harakiri=10, evil_reload_on_rss=1), [fat], 120.0, 0)) == 1
 
 
 def test_each_worker_may_serve_a_step_more() -> None:

@@ -15,6 +15,7 @@ from quaich.master.vocabulary import (
     ForkFailed,
     Kill,
     Leave,
+    Limits,
     Loaded,
     LoadFailed,
     Policy,
@@ -539,3 +540,21 @@ def test_a_touch_while_the_server_ends_is_nothing() -> None:
     story = Story(MODERN).serve()
     story.after(Signal("SIGTERM"))
     assert story.after(Touched("a.ini")) == []
+
+
+def warning(since: float) -> Breach:
+    return Breach(1, 1, 101, Verdict.WARN, "core=0 age=1.0s", since)
+
+
+def test_a_worker_is_warned_once_for_each_request() -> None:
+    policy = Policy(2, COMPATIBLE.signals, limits=Limits(harakiri_signal="SIGUSR1"))
+    story = Story(policy).serve()
+    told = [Kill(101, "SIGUSR2"), Kill(101, "SIGUSR1")]
+    assert story.after(warning(7.0)) == told
+    assert story.heard("worker=1 pid=101 graceful harakiri core=0 age=1.0s")
+    assert story.after(warning(7.0), 1.0) == []
+    assert story.after(warning(9.0), 1.0) == told
+    # It serves on, unless it dies of that.
+    assert story.plan.generations[1].workers[1].post is Post.READY
+    assert story.after(Died(101, "exit=30")) == [Fork(1, 1, 0)]
+    assert story.after(warning(9.0)) == []

@@ -1,4 +1,5 @@
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from quaich.config.effective import Config
 from quaich.master.generation import Generation, Handle, Post
 from quaich.master.vocabulary import Limits, Policy, Touched, Verdict
-from quaich.master.watch import INTERVAL, Watch, changed, limits_of
+from quaich.master.watch import INTERVAL, Watch, changed, limits_of, longest_queue
 from quaich.stats.scoreboard import Scoreboard
 
 
@@ -95,3 +96,23 @@ def test_memory_is_that_of_the_process() -> None:
     for limits, count in ((Limits(evil_reload_on_rss=1), 1), (Limits(evil_reload_on_as=2**60), 0)):
         found = Watch().breaches([generation(limits, worker)], {1: board}, 99.0)
         assert len(found) == count
+
+
+def test_the_limits_of_harakiri() -> None:
+    found = limits_of(
+        Config(harakiri_graceful_timeout=3, harakiri_graceful_signal=10, harakiri_queue_threshold=4)
+    )
+    assert (found.harakiri_grace, found.harakiri_signal) == (3, "SIGUSR1")
+    assert found.harakiri_queue == 4
+    # A number that the system has no name for cannot be what was meant.
+    assert limits_of(Config(harakiri_graceful_signal=32)).harakiri_signal == "SIGTERM"
+
+
+def test_the_longest_queue() -> None:
+    assert longest_queue([]) is None
+    with socket.socket() as idle, socket.socket() as busy, socket.socket() as client:
+        idle.listen()
+        busy.listen()
+        client.connect(busy.getsockname())
+        assert longest_queue([idle.fileno(), busy.fileno()]) == 1
+        assert longest_queue([idle.fileno()]) == 0

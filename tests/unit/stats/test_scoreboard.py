@@ -19,6 +19,7 @@ from quaich.stats.scoreboard import (
     RUNNING,
     SENT,
     STARTED,
+    WAKE,
     Scoreboard,
 )
 
@@ -170,3 +171,20 @@ def test_another_memory_is_refused() -> None:
 
 def test_it_is_not_inherited_by_accident(board: Scoreboard) -> None:
     assert not os.get_inheritable(board.fd)
+
+
+def test_the_master_says_whether_there_are_heirs(board: Scoreboard) -> None:
+    assert not board.heirs
+    board.heirs = True
+    other = Scoreboard.attach(os.dup(board.fd))
+    assert other.heirs
+    assert [other.slot(1).get(field) for field in range(scoreboard.SLOT)] == [0] * scoreboard.SLOT
+    board.heirs = False
+    assert not other.heirs
+
+
+def test_a_new_process_finds_its_letter_box_empty(board: Scoreboard) -> None:
+    slot = board.slot(2)
+    slot.set(WAKE, 4711)
+    slot.clear(41, 1, 1)
+    assert slot.get(WAKE) == 0

@@ -20,8 +20,9 @@ def test_a_bootstrap_arrives_as_it_was_sent() -> None:
         scoreboard=7,
         channel=8,
         lifeline=9,
+        lounge=(10, 11),
         need_app=True,
         leftovers=(("/run/a.sock", 1, 2),),
     )
     assert Bootstrap.from_json(bootstrap.to_json()) == bootstrap
-    assert bootstrap.descriptors() == [7, 8, 9, 5, 6]
+    assert bootstrap.descriptors() == [7, 8, 9, 10, 11, 5, 6]

@@ -29,13 +29,15 @@ from quaich.config.options import (
     reload,
     resources,
     sockets,
+    workers,
 )
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
 _HAND_WRITTEN = (
     *(sockets, app, python, process, logging, files, language),
-    *(cheaper, resources, reload, limits),
+    *(cheaper, resources, reload, workers),
+    limits,
 )
 _KNOWN = (
     known_sockets,

@@ -66,7 +66,7 @@ _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
     LIFECYCLE: (
         "py-auto-reload py-autoreload python-auto-reload python-autoreload "
-        "py-auto-reload-ignore daemonize daemonize2 http-harakiri"
+        "py-auto-reload-ignore daemonize daemonize2"
     ),
     STATISTICS: "py-tracebacker memory-report",
     SPOOLER: (

@@ -15,7 +15,7 @@ _REASONS = {
     ),
     _LOCKS: "lock-engine ftok persistent-ipcsem",
     _NO_ROUTER: (
-        "http-events http-gracetime http-quiet http-stats http-stats-server http-ss "
+        "http-events http-gracetime http-harakiri http-quiet http-stats http-stats-server http-ss "
         "http-buffer-size http-connect-timeout "
         "http-server-name-as-http-host"
     ),

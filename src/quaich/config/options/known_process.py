@@ -67,12 +67,6 @@ ROWS = {
         "ns-net required string",
     ),
     "harakiri": (
-        "harakiri-graceful-timeout required seconds",
-        "harakiri-graceful-signal required int",
-        "harakiri-queue-threshold required int",
-        "harakiri-no-arh none bool",
-        "no-harakiri-arh none bool",
-        "no-harakiri-after-req-hook none bool",
         "mule-harakiri required seconds",
         "spooler-harakiri required seconds",
     ),

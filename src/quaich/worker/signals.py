@@ -1,0 +1,179 @@
+"""What a worker does with signals.
+
+    HUP              finish what is here, leave clients to the workers that stay, and leave
+    INT TERM QUIT    leave at once
+    TSTP CONT        pause, once what runs is answered; go on
+    WINCH            end the system call in which the main thread's request is blocked
+    USR1             write what this worker has done to the log
+    USR2             write the stacks of all threads to the log, and what each is in
+
+A handler runs in the main thread, between two steps of whatever Python runs there.  Most do nothing
+but let the interpreter write the number into a pipe that the engine watches, so that any idle
+thread can act on it while the main one is busy.
+
+WINCH is for the master to send, which looks first whether the main thread is blocked at all, and
+says on the scoreboard which request is meant.  Its handler raises InterruptedError, and only where
+that is the application's to catch: inside a request of the main thread, when the innermost frame is
+not the server's, and not while a failure is being reported.  Compiled code of the server has no
+frames, but no handler can run in it either, only in Python code that it calls; and the only such
+code between the beginning and the end of a request, besides the application's, writes the report.
+Where another request has begun since the signal was sent, or none runs, nothing happens.
+
+Without a master neither TSTP nor WINCH has a meaning of ours: both come from a terminal then, when
+somebody types ^Z or changes its size.
+"""
+
+import errno
+import faulthandler
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from quaich.log.server import Log
+from quaich.stats.scoreboard import (
+    EXCEPTIONS,
+    GENERATION,
+    LANE_SINCE,
+    RUNNING,
+    SENT,
+    STARTED,
+    WAKE,
+    Slot,
+)
+from quaich.worker.answer import describe
+from quaich.worker.loop import Engine
+
+EXIT_LEFT = 17
+"""After HUP; uWSGI's worker exits so."""
+
+EXIT_ENDED = 30
+"""After INT, TERM or QUIT, and without a master; likewise."""
+
+
+class Signals:
+    """Acts on signals, from whichever thread reads them; ``status`` is the exit status they ask.
+
+    ``reader`` is the end of the pipe to read; ``number`` is the worker's, for its log lines.
+    """
+
+    def __init__(
+        self, reader: int, number: int, slot: Slot, on_abandon: Callable[[], None], log: Log
+    ) -> None:
+        self._reader = reader
+        self._worker = f"worker={number} pid={os.getpid()}"
+        self._slot = slot
+        self._on_abandon = on_abandon
+        self._log = log
+        self._engine: Engine | None = None
+        self.status = 0
+
+    def install(self, engine: Engine, writer: int, supervised: bool) -> None:
+        """From here on signals go to ``engine``."""
+        self._engine = engine
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGHUP, self._leave)
+        signal.signal(signal.SIGUSR1, _noted)
+        if supervised:
+            signal.signal(signal.SIGTSTP, _noted)
+            signal.signal(signal.SIGCONT, _noted)
+            signal.signal(signal.SIGWINCH, self._interrupt)
+        signal.signal(signal.SIGUSR2, self._show)
+        # The stacks in C, since what they are asked about may not let the interpreter run; then
+        # the handler before it, if it does.
+        faulthandler.register(signal.SIGUSR2, file=2, all_threads=True, chain=True)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+            signal.signal(number, self._at_once)
+
+    def read(self) -> None:
+        """Act on what the pipe holds."""
+        try:
+            numbers = os.read(self._reader, 64)
+        except BlockingIOError:
+            return
+        engine = self._engine
+        assert engine is not None
+        for number in numbers:
+            if number == signal.SIGHUP:
+                self.status = self.status or EXIT_LEFT
+                engine.leave()
+            elif number == signal.SIGTSTP:
+                engine.pause()
+            elif number == signal.SIGCONT:
+                engine.resume()
+            elif number == signal.SIGUSR1:
+                self._log.info(self.statistics())
+
+    def statistics(self) -> str:
+        """What this process has done so far, as a line for the log."""
+        engine, slot = self._engine, self._slot
+        assert engine is not None
+        age = time.monotonic() - slot.get(STARTED) / 1000000
+        running = sum(1 for core in range(slot.threads) if slot.lane(core, LANE_SINCE))
+        return (
+            f"{self._worker} statistics generation={slot.get(GENERATION)} age={age:.1f}s "
+            f"served={slot.served()} requests={slot.requests()} exceptions={slot.get(EXCEPTIONS)} "
+            f"sent={slot.get(SENT)} busy={slot.get(RUNNING) / 1000000:.3f}s running={running} "
+            f"parked={len(engine.table)} refused={engine.dropped}"
+        )
+
+    def _show(self, number: int, frame: FrameType | None) -> None:
+        engine, slot = self._engine, self._slot
+        assert engine is not None
+        state = "paused" if engine.paused else "leaving" if engine.leaving else "serving"
+        self._log.info(f"{self._worker} {state} cores={slot.threads} parked={len(engine.table)}")
+        for lane in engine.lanes:
+            since = slot.lane(lane.index, LANE_SINCE)
+            if since:
+                age = time.monotonic() - since / 1000000
+                what = describe(lane.conn) if lane.conn is not None else ""
+                self._log.info(f"{self._worker} core={lane.index} age={age:.1f}s {what}".rstrip())
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        slot = self._slot
+        meant = slot.get(WAKE)
+        slot.set(WAKE, 0)
+        since = slot.lane(0, LANE_SINCE)
+        engine = self._engine
+        if not since or (meant and meant != since) or engine is None or engine.answerer.failing:
+            return
+        if frame is None or str(frame.f_globals.get("__name__", "")).startswith("quaich."):
+            return
+        raise InterruptedError(errno.EINTR, "woken by SIGWINCH")
+
+    def _leave(self, number: int, frame: FrameType | None) -> None:
+        """Inside a request others need not wait for its end."""
+        self.status = self.status or EXIT_LEFT
+        if self._slot.lane(0, LANE_SINCE):
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Hand over who is idle.  Nothing may come out of here: it would be the request's."""
+        engine = self._engine
+        assert engine is not None
+        try:
+            engine.leave()
+            engine.hand_over()
+        except Exception:
+            self._log.error(f"{self._worker} a defect in quaich kept clients from other workers")
+            self._log.block(traceback.format_exc())
+
+    def _at_once(self, number: int, frame: FrameType | None) -> None:
+        """Inside a request nothing can return from, the process ends.
+
+        All is done here and nothing when the number is read from the pipe, where it is also when
+        the application has a handler of its own in this one's place.
+        """
+        if self._slot.lane(0, LANE_SINCE):
+            self._let_go()
+            self._on_abandon()
+            os._exit(EXIT_ENDED)
+        self.status = EXIT_ENDED
+        assert self._engine is not None
+        self._engine.halt()
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """The number is in the pipe; that is all a handler is for."""
