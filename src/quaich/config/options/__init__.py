@@ -26,11 +26,12 @@ from quaich.config.options import (
     python,
     refusals,
     sockets,
+    warm,
 )
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, limits)
+_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, warm, limits)
 _KNOWN = (
     known_sockets,
     known_process,

@@ -68,8 +68,7 @@ BY_GROUP = {
 _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
     LIFECYCLE: (
-        "py-auto-reload py-autoreload python-auto-reload python-autoreload "
-        "py-auto-reload-ignore daemonize daemonize2 no-server command-mode flock flock-wait "
+        "daemonize daemonize2 no-server command-mode flock flock-wait "
         "flock2 flock-wait2 http-harakiri"
     ),
     STATISTICS: "py-tracebacker memory-report",
