@@ -31,7 +31,7 @@ from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
 from quaich.sys.process import describe_end
 from quaich.worker import messages
-from quaich.worker.zygote import Bootstrap
+from quaich.worker.bootstrap import Bootstrap
 
 _HANDLED = (
     *("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGUSR1", "SIGUSR2"),
@@ -197,7 +197,7 @@ class Master:
     def _watching(self) -> bool:
         """Whether a limit or a file is to be looked at, once a second."""
         held = self._held.get(self.plan.current)
-        if held is not None and held.config.touch_reload:
+        if held is not None and (held.config.touch_reload or held.config.py_auto_reload):
             return True
         return any(each.policy.limits.any for each in self.plan.generations.values())
 
@@ -205,7 +205,9 @@ class Master:
         boards = {number: held.scoreboard for number, held in self._held.items()}
         self._events.extend(self._watch.breaches(self.plan.generations.values(), boards, now))
         held = self._held.get(self.plan.current)
-        touched = self._watch.touched(held.config) if held is not None else []
+        touched = []
+        if held is not None:
+            touched = self._watch.touched(held.config) + self._watch.edited(held.config, now)
         if touched:
             # However many files, it is one reload.
             self._events.append(facts.Touched(", ".join(touched)))
@@ -258,6 +260,11 @@ class Master:
         match message:
             case messages.Ready(slot):
                 self._events.append(facts.Ready(number, slot, sender))
+            case messages.Modules(paths):
+                self._watch.learn(paths)
+            case messages.Spent(slot, cause):
+                verdict = facts.Verdict.RECYCLE
+                self._events.append(facts.Breach(number, slot, sender, verdict, cause))
             case _ if sender != channel.zygote:
                 self.log.warning(f"pid={sender} spoke for a zygote; ignored")
             case messages.Loaded():

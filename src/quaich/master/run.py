@@ -31,7 +31,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import naming, script, startup
+from quaich.worker import naming, script, startup, warm
 from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
@@ -220,6 +220,9 @@ def _serve_alone(config: Config, server: _Server) -> int:
                 "without effect (set master = true)"
             )
     apps = startup.load(config, config.need_app, server.log)
+    warm.set_up(warm.find_hooks(config))
+    warm.warm_up(config, apps, server.log)
+    warm.try_out(config, apps, server.log)
     return run_worker(
         config=config,
         apps=apps,

@@ -15,6 +15,7 @@ from quaich.stats.scoreboard import LANE_SINCE, PID, Scoreboard
 
 INTERVAL = 1.0
 _MEGABYTE = 1024 * 1024
+_MOST_SOURCES = 50000
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -40,6 +41,8 @@ class Watch:
     def __init__(self) -> None:
         self.due = 0.0
         self._stamps: dict[str, int | None] = {}
+        self._sources: dict[str, int | None] = {}
+        self._sources_due = 0.0
 
     def breaches(
         self, generations: Iterable[Generation], boards: Mapping[int, Scoreboard], now: float
@@ -71,6 +74,25 @@ class Watch:
         for path in config.touch_reload:
             stamp = self._stamps[path] = _stamp(os.path.join(config.chdir or "", path))
             if path in before and changed(before[path], stamp):
+                found.append(path)
+        return found
+
+    def learn(self, paths: Iterable[str]) -> None:
+        """These are files of the application (py-auto-reload)."""
+        for path in paths:
+            # It is the word of a worker: whatever it says, there is an end to it.
+            if len(self._sources) < _MOST_SOURCES:
+                self._sources.setdefault(path, _stamp(path))
+
+    def edited(self, config: Config, now: float) -> list[str]:
+        """The files of the application that changed since they were last looked at."""
+        if not config.py_auto_reload or now < self._sources_due:
+            return []
+        self._sources_due = now + config.py_auto_reload
+        found = []
+        for path, before in self._sources.items():
+            self._sources[path] = stamp = _stamp(path)
+            if changed(before, stamp):
                 found.append(path)
         return found
 

@@ -4,7 +4,10 @@ from quaich.config import kinds
 from quaich.config.options.row import DIFFERS, NO_ARGUMENT, Option
 
 _OWN = "quaich's own"
-_REPLACED = "the next worker is ready before this one leaves, so it may answer a few more; it needs a master"
+_REPLACED = (
+    "the next worker is ready before this one leaves, so it may answer a few more requests; "
+    "it needs a master"
+)
 
 OPTIONS = (
     Option(
