@@ -17,9 +17,13 @@ def test_each_is_named_with_what_to_do() -> None:
     found = remarks(Seen(("poller",), ("blas", "blas"), ("the connection to 10.0.0.1:5432",), ()))
     assert [level for level, _ in found] == ["warning", "info", "warning"]
     thread, native, connection = (text for _, text in found)
-    assert "the thread poller" in thread and "post-fork" in thread and "lazy-apps" in thread
-    assert "2 threads of libraries" in native and native.endswith(": blas")
-    assert "the connection to 10.0.0.1:5432" in connection and "post-fork" in connection
+    assert "the thread poller" in thread
+    assert "post-fork" in thread
+    assert "lazy-apps" in thread
+    assert "2 threads of libraries" in native
+    assert native.endswith(": blas")
+    assert "the connection to 10.0.0.1:5432" in connection
+    assert "post-fork" in connection
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_the_iterable_is_consumed_and_closed() -> None:
     body = Body(b"a", b"", b"b")
 
     def app(environ: dict[str, Any], start_response: Any) -> Body:
-        start_response("302 Found", [("Location", "/login")])("written".encode())
+        start_response("302 Found", [("Location", "/login")])(b"written")
         return body
 
     outcome = run(app)
@@ -82,7 +82,7 @@ def answer(status: str) -> App:
     return app
 
 
-@pytest.mark.parametrize("status, good", [(200, True), (399, True), (400, False), (500, False)])
+@pytest.mark.parametrize(("status", "good"), [(200, True), (399, True), (400, False), (500, False)])
 def test_what_is_good(status: int, good: bool) -> None:
     outcome = run(answer(f"{status} Whatever"))
     assert (outcome.status, outcome.good) == (status, good)
@@ -94,11 +94,11 @@ def test_whatever_is_raised_is_contained(error: BaseException) -> None:
         raise error
 
     outcome = run(app)
-    assert outcome.status == 0 and not outcome.good
+    assert outcome.status == 0
+    assert not outcome.good
     assert outcome.problem.startswith(type(error).__name__)
-    assert (
-        "in app" in outcome.detail and "rehearse.py" not in outcome.detail.split("in app")[0][:60]
-    )
+    assert "in app" in outcome.detail
+    assert "rehearse.py" not in outcome.detail.split("in app")[0][:60]
 
 
 def test_a_body_that_raises_is_closed_and_not_good() -> None:
@@ -109,7 +109,8 @@ def test_a_body_that_raises_is_closed_and_not_good() -> None:
         return body
 
     outcome = run(app)
-    assert "gave str; expected bytes" in outcome.problem and not outcome.good
+    assert "gave str; expected bytes" in outcome.problem
+    assert not outcome.good
     assert body.closed == 1
 
 
