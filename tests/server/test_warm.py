@@ -337,3 +337,33 @@ def test_an_ignored_module_is_not_looked_at(warm: Warm) -> None:
     edit(warm.directory / "warm.py", VERSIONED + "# touched")
     touched = server.wait_line(r"^touched=(.*) action=reload")
     assert touched[1] == str(warm.directory / "warm.py")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--reload-on-exception",),
+        ("--reload-on-exception-type", "ValueError"),
+        ("--reload-on-exception-value", "on purpose"),
+        ("--reload-on-exception-repr", "ValueError('on purpose')"),
+    ],
+)
+def test_a_worker_in_which_the_application_raised_is_replaced(
+    warm: Warm, option: tuple[str, ...]
+) -> None:
+    server = warm(*option)
+    server.wait_ready(2)
+    address = listening(server)
+    assert get(address, "/raise").startswith("HTTP/1.1 500 ")
+    old = server.wait_line(r"^worker=\d pid=(\d+) recycled exception=ValueError generation=1")[1]
+    server.wait_line(rf"^worker=\d pid={old} left exit=17 ")
+    assert int(old) not in from_each(address, "/loaded")
+
+
+def test_other_exceptions_replace_nobody(warm: Warm) -> None:
+    server = warm("--reload-on-exception-type", "KeyError")
+    server.wait_ready(2)
+    address = listening(server)
+    assert get(address, "/raise").startswith("HTTP/1.1 500 ")
+    from_each(address, "/loaded")
+    assert "recycled" not in server.log

@@ -36,7 +36,11 @@ from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
 _STOPPED_ALONE = 30
-_NEED_MASTER = ("max-requests", "max-worker-lifetime", "reload-on-rss", "reload-on-as")
+_NEED_MASTER = (
+    *("max-requests", "max-worker-lifetime", "reload-on-rss", "reload-on-as"),
+    *("reload-on-exception", "reload-on-exception-type"),
+    *("reload-on-exception-value", "reload-on-exception-repr"),
+)
 
 
 class _Interrupted(BaseException):
@@ -234,5 +238,6 @@ def _serve_alone(config: Config, server: _Server) -> int:
         lifeline=None,
         on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
         on_abandon=lambda: server.close(failed=False),
+        on_spent=lambda cause: None,
         log=server.log,
     )

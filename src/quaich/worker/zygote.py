@@ -289,6 +289,7 @@ class Zygote:
             lifeline=self._bootstrap.lifeline,
             on_ready=lambda: self._send(messages.Ready(slot)),
             on_abandon=lambda: None,
+            on_spent=lambda cause: self._send(messages.Spent(slot, cause)),
             log=self._log,
         )
         # The application may have asked to be told of the end of its process.
