@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import StartServer
 from tests.support.net import Address, exchange
-from tests.support.processes import wait_until
+from tests.support.processes import stat, wait_until
 from tests.support.server import Server
 
 APPLICATION = """
@@ -367,3 +367,62 @@ def test_other_exceptions_replace_nobody(warm: Warm) -> None:
     assert get(address, "/raise").startswith("HTTP/1.1 500 ")
     from_each(address, "/loaded")
     assert "recycled" not in server.log
+
+
+def test_workers_are_forked_anew_from_a_state_that_has_served(warm: Warm) -> None:
+    server = warm("--refork-after", "20", "--warmup", "/one", "--warmup", "/two")
+    server.wait_line(r"^generation=2 serves workers=2")
+    assert "warmup requests=20 failed=0 seconds=" in server.log
+    address = listening(server)
+    told = set(from_each(address, "/warmed").values())
+    assert told == {str(["/one", "/two"] * 11)}
+    assert server.log.count("application loaded") == 1
+    # Whoever loaded it is gone: it was the zygote before.
+    loaded = {int(pid) for pid in from_each(address, "/loaded").values()}
+    wait_until(lambda: not any(stat(pid) for pid in loaded), 20, "the first zygote gone")
+    # A reload begins from the files again, and is followed by its own.
+    server.send(signal.SIGHUP)
+    server.wait_line(r"^generation=4 serves workers=2")
+    assert server.log.count("application loaded") == 2
+    assert set(from_each(address, "/warmed").values()) == told
+
+
+def test_a_worker_of_a_reforked_zygote_is_replaced(warm: Warm) -> None:
+    server = warm("--refork-after", "1")
+    server.wait_line(r"^generation=2 serves workers=2")
+    address = listening(server)
+    before = from_each(address, "/loaded")
+    os.kill(next(iter(before)), signal.SIGKILL)
+    server.wait_line(r"^worker=\d pid=\d+ ready generation=2", count=3)
+    assert set(from_each(address, "/loaded")) != set(before)
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("os._exit(3)", "the process that loads the application died exit=3"),
+        ("time.sleep(60)", ""),
+    ],
+)
+def test_a_refork_that_fails_leaves_everything_as_it_was(warm: Warm, end: str, reason: str) -> None:
+    code = APPLICATION.replace(
+        'if path == "/raise":',
+        f'if path == "/" and os.getpid() != LOADED_IN: {end}\n    if path == "/raise":',
+    )
+    server = warm("--refork-after", "5", "--warmup", "/", "--startup-timeout", "2", code=code)
+    server.wait_line(rf"^error: generation=2 dropped, generation=1 serves on: .*{reason}")
+    told = from_each(listening(server), "/loaded")
+    assert len(told) == 2
+    server.wait_line(r"^generation=1 serves workers=2")
+
+
+def test_a_server_whose_application_is_lazy_and_missing_ends(warm: Warm) -> None:
+    server = warm("--lazy-apps", "--need-app", code="raise ValueError('broken')")
+    assert server.wait_exit() == 22
+    server.wait_gone()
+
+
+def test_a_first_start_that_is_not_ready_ends(warm: Warm) -> None:
+    (warm.directory / "unready").touch()
+    server = warm("--ready-path", "/ready")
+    assert server.wait_exit() == 1

@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from quaich.config.base import WARNING
-from quaich.config.effective import Config
+from quaich.config.effective import FIXED, Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.master import vocabulary as facts
 from quaich.master.plan import Plan
+from quaich.master.policy import most_workers, policy_of
+from quaich.master.refork import Reforks
 from quaich.master.side import Side
 from quaich.master.spawn import spawn
-from quaich.master.watch import Watch, limits_of
+from quaich.master.watch import Watch, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
@@ -43,17 +45,6 @@ _IGNORED = ("SIGALRM",)
 _CREDENTIALS = struct.Struct("=3i")
 # Packets read from one channel at a time: a worker that floods it does not hold up the others.
 _BATCH = 64
-
-
-def policy_of(config: Config) -> facts.Policy:
-    """What a configuration means for the plan."""
-    return facts.Policy(
-        config.processes,
-        facts.meanings(config.door, config.die_on_term),
-        mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
-        worker_mercy=float(config.worker_reload_mercy),
-        limits=limits_of(config),
-    )
 
 
 @dataclass(frozen=True)
@@ -112,6 +103,7 @@ class Master:
         self._lifeline, self._lifeline_held = os.pipe()
         self._wake, self._waker = os.pipe()
         self._watch = Watch()
+        self._reforks = Reforks()
         self._status: int | None = None
 
     def run(self) -> int:
@@ -197,7 +189,7 @@ class Master:
     def _watching(self) -> bool:
         """Whether a limit or a file is to be looked at, once a second."""
         held = self._held.get(self.plan.current)
-        if held is not None and (held.config.touch_reload or held.config.py_auto_reload):
+        if held is not None and watches(held.config):
             return True
         return any(each.policy.limits.any for each in self.plan.generations.values())
 
@@ -205,16 +197,17 @@ class Master:
         boards = {number: held.scoreboard for number, held in self._held.items()}
         self._events.extend(self._watch.breaches(self.plan.generations.values(), boards, now))
         held = self._held.get(self.plan.current)
-        touched = []
         if held is not None:
-            touched = self._watch.touched(held.config) + self._watch.edited(held.config, now)
-        if touched:
-            # However many files, it is one reload.
-            self._events.append(facts.Touched(", ".join(touched)))
+            self._events.extend(self._watch.touched(held.config))
+            self._events.extend(self._watch.edited(held.config, now))
 
     def _read_signals(self) -> None:
         names = [signal.Signals(number).name for number in os.read(self._wake, 4096)]
-        self._events.extend(facts.Signal(name) for name in names if name != "SIGCHLD")
+        for name in names:
+            if name == "SIGWINCH" and _in_terminal():
+                continue
+            if name != "SIGCHLD":
+                self._events.append(facts.Signal(name))
 
     def _reap(self) -> None:
         ended = []
@@ -232,6 +225,8 @@ class Master:
             for channel in list(self._channels):
                 self._read_channel(channel)
             self._events.extend(ended)
+            for number in self._reforks.orphaned([each.pid for each in ended]):
+                self._start_failed(number, "the zygote died that was to be forked")
 
     def _read_channel(self, channel: _Channel) -> None:
         space = socket.CMSG_SPACE(_CREDENTIALS.size)
@@ -260,6 +255,8 @@ class Master:
         match message:
             case messages.Ready(slot):
                 self._events.append(facts.Ready(number, slot, sender))
+            case messages.NotReady(slot, reason, status):
+                self._events.append(facts.WorkerFailed(number, slot, sender, reason, status))
             case messages.Modules(paths):
                 self._watch.learn(paths)
             case messages.Spent(slot, cause):
@@ -277,7 +274,11 @@ class Master:
                 self._events.append(facts.ForkFailed(number, slot, "it ended at once"))
             case messages.ForkFailed(slot, reason):
                 self._events.append(facts.ForkFailed(number, slot, reason))
-            case messages.Fork():
+            case messages.Reforked(successor, pid):
+                self._reforked(successor, pid, sender)
+            case messages.ReforkFailed(successor, reason):
+                self._start_failed(successor, f"the zygote was not forked: {reason}")
+            case messages.Fork() | messages.Refork():
                 pass  # ours to say; nobody obeys it here
 
     # What to do.
@@ -285,6 +286,8 @@ class Master:
     def _perform(self, actions: Sequence[facts.Action]) -> None:
         for action in actions:
             match action:
+                case facts.StartZygote(generation, _, int(parent)):
+                    self._refork(generation, parent)
                 case facts.StartZygote(generation, reload):
                     self._start_zygote(generation, reload)
                 case facts.Fork(generation, slot, seat):
@@ -311,10 +314,15 @@ class Master:
             held = self._held.get(number) or self._hold(number, reload)
             self._events.append(self._spawn(number, held))
         except QuaichError as error:
-            self._events.append(facts.StartFailed(number, str(error), error.status))
+            self._start_failed(number, str(error), error.status)
         except OSError as error:
             reason = f"no zygote can be started: {(error.strerror or str(error)).lower()}"
-            self._events.append(facts.StartFailed(number, reason))
+            self._start_failed(number, reason)
+
+    def _start_failed(self, number: int, reason: str, status: int = 1) -> None:
+        if number in self._held and number not in self.plan.generations:
+            self._forget(number)
+        self._events.append(facts.StartFailed(number, reason, status))
 
     def _hold(self, number: int, reload: bool) -> _Held:
         config = self._config
@@ -323,13 +331,21 @@ class Master:
             privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
             for note in config.notes:
                 (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
-            if config.listeners != self._config.listeners:
-                self.log.warning("the addresses to listen on changed; that needs a restart")
+            self._say_fixed(config)
         # A reload must not replace an application by none.
         need_app = reload or config.need_app
-        held = _Held(config, need_app, Scoreboard.create(config.processes, config.threads))
+        held = _Held(config, need_app, Scoreboard.create(most_workers(config), config.threads))
         self._held[number] = held
         return held
+
+    def _say_fixed(self, config: Config) -> None:
+        """Name what changed in the configuration although a reload cannot change it."""
+        changed = [name for name in FIXED if getattr(config, name) != getattr(self._config, name)]
+        if config.listeners != self._config.listeners:
+            changed.append("the addresses to listen on")
+        if changed:
+            names = ", ".join(name.replace("_", "-") for name in changed)
+            self.log.warning(f"changed, but only by a restart: {names}")
 
     def _spawn(self, number: int, held: _Held) -> facts.ZygoteStarted:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -353,10 +369,39 @@ class Master:
             raise
         finally:
             theirs.close()
+        return self._open(number, held, pid, ours)
+
+    def _open(self, number: int, held: _Held, pid: int, ours: socket.socket) -> facts.ZygoteStarted:
         held.channel = _Channel(number, pid, ours)
         self._channels.append(held.channel)
         self.watch(ours.fileno(), partial(self._read_channel, held.channel))
         return facts.ZygoteStarted(number, pid, policy_of(held.config))
+
+    def _refork(self, number: int, parent: int) -> None:
+        """Ask the zygote of a generation for that of another."""
+        old = self._held[parent]
+        config = old.config
+        board = Scoreboard.create(most_workers(config), config.threads)
+        self._held[number] = _Held(config, True, board)
+        try:
+            if old.channel is None:
+                raise OSError("it is not there")
+            zygote, channel = old.channel.zygote, old.channel.socket
+            self._reforks.ask(number, config.refork_after, zygote, channel, board.fd)
+        except OSError as error:
+            self._start_failed(
+                number, f"the zygote does not listen: {(error.strerror or str(error)).lower()}"
+            )
+
+    def _reforked(self, number: int, pid: int, parent: int) -> None:
+        ours = self._reforks.born(number, parent)
+        if ours is not None and _is_child(pid):
+            self._events.append(self._open(number, self._held[number], pid, ours))
+        elif ours is not None:
+            ours.close()
+            self._start_failed(number, "the zygote that was forked ended at once")
+        elif _is_child(pid):
+            os.kill(pid, signal.SIGKILL)
 
     def _fork(self, number: int, slot: int, seat: int) -> None:
         channel = self._held[number].channel
@@ -369,6 +414,7 @@ class Master:
             self._events.append(facts.ForkFailed(number, slot, reason))
 
     def _forget(self, number: int) -> None:
+        self._reforks.drop(number)
         os.close(self._held.pop(number).scoreboard.fd)
         for channel in [each for each in self._channels if each.generation == number]:
             self._close(channel)
@@ -377,6 +423,20 @@ class Master:
         self._channels.remove(channel)
         self.unwatch(channel.socket.fileno())
         channel.socket.close()
+
+
+def _in_terminal() -> bool:
+    """Whether a terminal sends its signals to this process: of a change of its size, for one."""
+    try:
+        fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def _is_child(pid: int) -> bool:

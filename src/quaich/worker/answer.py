@@ -57,8 +57,8 @@ class Answerer:
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
     ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx;
     ``dynamic`` is shown the environs of uwsgi packets that want code to be loaded; ``closing`` that
-    every connection ends after its next reply; ``on_exception`` is shown what the application raises;
-    ``noting`` that the scoreboard shows what each
+    every connection ends after its next reply; ``on_exception`` is shown what the application
+    raises; ``noting`` that the scoreboard shows what each
     thread runs; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway protocol
     is spoken.
     """

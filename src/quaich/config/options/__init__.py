@@ -25,13 +25,14 @@ from quaich.config.options import (
     process,
     python,
     refusals,
+    reload,
     sockets,
     warm,
 )
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, warm, limits)
+_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, reload, warm, limits)
 _KNOWN = (
     known_sockets,
     known_process,
