@@ -46,8 +46,10 @@ class Reforks:
         """The generations whose parent is among the processes that ended."""
         return [number for number, (zygote, _) in self._asked.items() if zygote in ended]
 
-    def drop(self, generation: int) -> None:
-        """Nobody waits for it any more."""
+    def drop(self, generation: int) -> bool:
+        """Nobody waits for it any more; whether anybody did."""
         _, ours = self._asked.pop(generation, (0, None))
-        if ours is not None:
-            ours.close()
+        if ours is None:
+            return False
+        ours.close()
+        return True
