@@ -125,6 +125,17 @@ class Config(ConfigBase):
     harakiri_graceful_timeout: int = 0
     harakiri_graceful_signal: int = 15
     harakiri_queue_threshold: int = 0
+    lazy_apps: bool = False
+    warmup: tuple[str, ...] = ()
+    ready_path: str | None = None
+    post_fork: tuple[str, ...] = ()
+    refork_after: int = 0
+    py_auto_reload: int = 0
+    py_auto_reload_ignore: tuple[str, ...] = ()
+    reload_on_exception: bool = False
+    reload_on_exception_type: tuple[str, ...] = ()
+    reload_on_exception_value: tuple[str, ...] = ()
+    reload_on_exception_repr: tuple[str, ...] = ()
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0

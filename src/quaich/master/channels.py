@@ -6,13 +6,16 @@ speaks for another is not heard.
 """
 
 import os
+import signal
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from quaich.master import vocabulary as facts
+from quaich.master.policy import policy_of
+from quaich.master.refork import Reforks
 from quaich.master.side import House
 from quaich.worker import messages
 
@@ -31,10 +34,15 @@ class Channel:
 
 
 class Channels:
-    """All of them; a generation sends by the newest of its own."""
+    """All of them; a generation sends by the newest of its own.
 
-    def __init__(self, house: House) -> None:
+    ``learn`` is told the files that an application was loaded from.
+    """
+
+    def __init__(self, house: House, learn: Callable[[Iterable[str]], None]) -> None:
         self._house = house
+        self._learn = learn
+        self._reforks = Reforks()
         self._all: list[Channel] = []
 
     def __iter__(self) -> Iterator[Channel]:
@@ -47,10 +55,30 @@ class Channels:
 
     def send(self, generation: int, message: messages.Message) -> None:
         """Tell the zygote of a generation; OSError where it does not listen."""
-        for channel in reversed(self._all):
-            if channel.generation == generation:
-                channel.socket.send(messages.encode(message), socket.MSG_NOSIGNAL)
-                return
+        channel = self._newest(generation)
+        if channel is not None:
+            channel.socket.send(messages.encode(message), socket.MSG_NOSIGNAL)
+
+    def refork(self, generation: int, parent: int, count: int, scoreboard: int) -> None:
+        """Ask the zygote of ``parent`` for that of a generation; OSError where it does not listen.
+
+        The plan is told what comes of it.
+        """
+        channel = self._newest(parent)
+        if channel is None:
+            raise OSError("it is not there")
+        self._reforks.ask(generation, count, channel.zygote, channel.socket, scoreboard)
+
+    def buried(self, pids: Collection[int]) -> None:
+        """These processes have ended; whoever they were to fork will not come."""
+        for generation in self._reforks.orphaned(pids):
+            self._reforks.drop(generation)
+            reason = "the zygote died that was to be forked"
+            self._house.tell(facts.StartFailed(generation, reason))
+
+    def _newest(self, generation: int) -> Channel | None:
+        mine = (each for each in reversed(self._all) if each.generation == generation)
+        return next(mine, None)
 
     def read_all(self) -> None:
         """Hear what everybody has said by now."""
@@ -59,8 +87,21 @@ class Channels:
 
     def forget(self, generation: int) -> None:
         """Nobody of a generation is left."""
+        self._reforks.drop(generation)
         for channel in [each for each in self._all if each.generation == generation]:
             self._close(channel)
+
+    def _reforked(self, generation: int, pid: int, parent: int) -> None:
+        ours = self._reforks.born(generation, parent)
+        config = self._house.config(generation)
+        if ours is not None and config is not None and _is_child(pid):
+            self.add(Channel(generation, pid, ours))
+            self._house.tell(facts.ZygoteStarted(generation, pid, policy_of(config)))
+        elif ours is not None:
+            ours.close()
+            self._house.tell(facts.StartFailed(generation, "the forked zygote ended at once"))
+        elif _is_child(pid):
+            os.kill(pid, signal.SIGKILL)
 
     def _close(self, channel: Channel) -> None:
         self._all.remove(channel)
@@ -95,6 +136,12 @@ class Channels:
         match message:
             case messages.Ready(slot):
                 tell(facts.Ready(number, slot, sender))
+            case messages.NotReady(slot, reason, status):
+                tell(facts.WorkerFailed(number, slot, sender, reason, status))
+            case messages.Spent(slot, cause):
+                tell(facts.Breach(number, slot, sender, facts.Verdict.RECYCLE, cause))
+            case messages.Modules(paths):
+                self._learn(paths)
             case _ if sender != channel.zygote:
                 self._house.log.warning(f"pid={sender} spoke for a zygote; ignored")
             case messages.Loaded():
@@ -107,7 +154,13 @@ class Channels:
                 tell(facts.ForkFailed(number, slot, "it ended at once"))
             case messages.ForkFailed(slot, reason):
                 tell(facts.ForkFailed(number, slot, reason))
-            case messages.Fork():
+            case messages.Reforked(successor, pid):
+                self._reforked(successor, pid, sender)
+            case messages.ReforkFailed(successor, reason) if self._reforks.drop(successor):
+                tell(facts.StartFailed(successor, f"the zygote was not forked: {reason}"))
+            case messages.ReforkFailed():
+                pass  # nobody waits for it any more
+            case messages.Fork() | messages.Refork():
                 pass  # ours to say; nobody obeys it here
 
 

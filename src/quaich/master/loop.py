@@ -35,7 +35,7 @@ from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
 from quaich.sys.process import describe_end
 from quaich.worker import messages
-from quaich.worker.zygote import Bootstrap
+from quaich.worker.bootstrap import Bootstrap
 
 _HANDLED = (
     *("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGUSR1", "SIGUSR2"),
@@ -79,11 +79,11 @@ class Master:
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
         self._held: dict[int, _Held] = {}
-        self._channels = Channels(self)
+        self._watch = Watch()
+        self._channels = Channels(self, self._watch.learn)
         # The end that nobody else holds: when it closes, everyone knows that we are gone.
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
         self._wake, self._waker = os.pipe()
-        self._watch = Watch()
         self._status: int | None = None
         if state:
             self._resume(state)
@@ -263,6 +263,7 @@ class Master:
         held = self._held.get(self.plan.current)
         if held is not None:
             self._events.extend(self._watch.touched(held.config))
+            self._events.extend(self._watch.edited(held.config, now))
 
     def _read_signals(self) -> None:
         names = [signal.Signals(number).name for number in os.read(self._wake, 4096)]
@@ -287,12 +288,15 @@ class Master:
         if ended:
             self._channels.read_all()
             self._events.extend(ended)
+            self._channels.buried([each.pid for each in ended])
 
     # What to do.
 
     def _perform(self, actions: Sequence[facts.Action]) -> None:
         for action in actions:
             match action:
+                case facts.StartZygote(generation, _, int(parent)):
+                    self._refork(generation, parent)
                 case facts.StartZygote(generation, reload):
                     self._start_zygote(generation, reload)
                 case facts.Fork(generation, slot, seat):
@@ -381,6 +385,17 @@ class Master:
             theirs.close()
         self._channels.add(Channel(number, pid, ours))
         return facts.ZygoteStarted(number, pid, policy_of(held.config))
+
+    def _refork(self, number: int, parent: int) -> None:
+        """Ask the zygote of a generation for that of another."""
+        config = self._held[parent].config
+        board = Scoreboard.create(most_workers(config), config.threads)
+        self._held[number] = _Held(config, True, board)
+        try:
+            self._channels.refork(number, parent, config.refork_after, board.fd)
+        except OSError as error:
+            reason = f"the zygote does not listen: {(error.strerror or str(error)).lower()}"
+            self._start_failed(number, reason)
 
     def _fork(self, number: int, slot: int, seat: int) -> None:
         try:

@@ -9,6 +9,7 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
   Reloads asked for meanwhile become one more, afterwards.
 * With snapshots the zygotes of generations that served before stay, asleep.  To restore one is a
   reload whose application is loaded already.
+* A refork is a reload, too, whose zygote is forked from the one that serves.
 * A worker that dies is replaced at once; one that dies within a second of its start, after a pause
   that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the same rule.
 * A worker that has passed a limit is replaced: killed at once where the limit says so, else only
@@ -20,7 +21,7 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
     phase      event                          next
     STARTING   first generation ready         SERVING
     STARTING   first generation fails         STOPPING (status 22 or 1)
-    SERVING    reload, restore                SERVING, with a generation in RAISING
+    SERVING    reload, restore, refork        SERVING, with a generation in RAISING
     any        drain                          DRAINING
     any        stop; a second drain           STOPPING
     DRAINING   every process gone             OVER
@@ -159,6 +160,8 @@ class Plan(Fleet):
             self._end(Phase.STOPPING if brutal else Phase.DRAINING, 0, now)
         elif meaning in AT_REST:
             self._ask_reload(event, now)
+        elif meaning is Meaning.REFORK and not self._ending:
+            self._ask_refork(event, now)
         elif meaning in (Meaning.DRAIN, Meaning.STOP):
             self.wishes.leavers.append(ticket)
             self._end(Phase.DRAINING if drains else Phase.STOPPING, 0, now)
@@ -229,6 +232,16 @@ class Plan(Fleet):
         else:
             self._reload(Wish(event.meaning, event.argument, (event.ticket,)), now)
 
+    def _ask_refork(self, event: Asked, now: float) -> None:
+        old = self.generations.get(self.current)
+        if self.phase is Phase.STARTING or self.raising is not None or old is None:
+            self._do(*answers([event.ticket], False, "a generation is starting; try again"))
+        elif old.zygote.post is not Post.READY:
+            text = f"the zygote of generation={self.current} cannot fork now; try again"
+            self._do(*answers([event.ticket], False, text))
+        else:
+            self._reload(Wish(event.meaning, None, (event.ticket,)), now)
+
     def _reload(self, wish: Wish, now: float) -> None:
         if wish.meaning is Meaning.RESTORE:
             self._restore(wish, now)
@@ -241,7 +254,14 @@ class Plan(Fleet):
         self.newest += 1
         self.raising = self.newest
         self.wishes.now = wish
-        self._do(StartZygote(self.newest, reload=True))
+        if wish.meaning is Meaning.REFORK:
+            generation = Generation(self.newest, self.policy)
+            # Here before its zygote is: who is asked to fork that may never answer.
+            self.generations[self.newest] = generation
+            self._until(generation, now)
+            self._do(StartZygote(self.newest, reload=False, parent=self.current))
+        else:
+            self._do(StartZygote(self.newest, reload=True))
         self._do(*self.wishes.progress(f"generation={self.newest} loads"))
 
     def _restore(self, wish: Wish, now: float) -> None:
@@ -298,7 +318,9 @@ class Plan(Fleet):
 
     def _start_failed(self, event: StartFailed, now: float) -> None:
         generation = self.generations.get(event.generation)
-        if generation is not None:
+        if generation is not None and generation.stage is Stage.LOADING:
+            self._fail(generation, event.reason, event.status, now)
+        elif generation is not None:
             generation.zygote.since = now
             self._replace_zygote(generation, event.reason, now)
         elif event.generation == self.raising:
@@ -336,7 +358,7 @@ class Plan(Fleet):
 
     def _chained(self, generation: Generation) -> bool:
         wish = self.wishes.now
-        chain = wish is not None and wish.meaning is Meaning.CHAIN_RELOAD
+        chain = wish is not None and wish.meaning in (Meaning.CHAIN_RELOAD, Meaning.REFORK)
         return chain and generation.number == self.raising and generation.wanted > 0
 
     def _ready(self, event: Ready, now: float) -> None:
@@ -376,8 +398,8 @@ class Plan(Fleet):
         self._say(
             "info", f"generation={generation.number} serves workers={len(generation.workers)}"
         )
+        wish = self.wishes.now
         if generation.number == self.raising:
-            wish = self.wishes.now
             brutal = wish is not None and wish.meaning is Meaning.BRUTAL_RELOAD
             keep = self.policy.snapshots > 0
             self._do(*crew.retire(self.generations[self.current], brutal, now, keep))
@@ -387,6 +409,9 @@ class Plan(Fleet):
         self.order = [each for each in self.order if each != self.current] + [self.current]
         self._prune(now)
         self._raised(True, f"generation={generation.number} serves", now)
+        fresh = wish is None or wish.meaning not in (Meaning.REFORK, Meaning.RESTORE)
+        if fresh and generation.policy.reforks:
+            self._asked(Asked(Meaning.REFORK), now)
 
     def _prune(self, now: float) -> None:
         """Let go of the snapshots that are too many."""

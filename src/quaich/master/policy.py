@@ -22,6 +22,7 @@ def policy_of(config: Config) -> Policy:
         first_pause=float(config.forkbomb_delay),
         exit_on_reload=config.exit_on_reload,
         snapshots=config.snapshot,
+        reforks=config.refork_after > 0,
     )
 
 

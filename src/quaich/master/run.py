@@ -37,12 +37,16 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import lounge, naming, resources, script, startup
+from quaich.worker import lounge, naming, resources, script, startup, warm
 from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
 _STOPPED_ALONE = 30
-_NEED_MASTER = ("max-requests", "max-worker-lifetime", "reload-on-rss", "reload-on-as")
+_NEED_MASTER = (
+    *("max-requests", "max-worker-lifetime", "reload-on-rss", "reload-on-as"),
+    *("reload-on-exception", "reload-on-exception-type"),
+    *("reload-on-exception-value", "reload-on-exception-repr"),
+)
 
 
 class _Interrupted(BaseException):
@@ -292,6 +296,9 @@ def _serve_alone(config: Config, server: _Server) -> int:
             )
     apps = startup.load(config, config.need_app, server.log)
     resources.settle(config, 1)
+    warm.set_up(warm.find_hooks(config))
+    warm.warm_up(config, apps, server.log)
+    warm.try_out(config, apps, server.log)
     return run_worker(
         config=config,
         apps=apps,
@@ -304,5 +311,6 @@ def _serve_alone(config: Config, server: _Server) -> int:
         lounge=None,
         on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
         on_abandon=lambda: server.close(failed=False),
+        on_spent=lambda cause: None,
         log=server.log,
     )

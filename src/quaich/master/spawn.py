@@ -13,7 +13,7 @@ from quaich.log.server import Log
 from quaich.master import launch
 from quaich.sys.process import reset_signals
 from quaich.worker import resources, startup
-from quaich.worker.zygote import Bootstrap
+from quaich.worker.bootstrap import Bootstrap
 
 
 def spawn(bootstrap: Bootstrap) -> int:

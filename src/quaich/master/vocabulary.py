@@ -112,7 +112,8 @@ class Policy:
     """What the configuration of a generation means for the plan.
 
     ``workers`` is how many it starts with and ``most`` how many it can have; ``snapshots`` how many
-    generations before the serving one stay, asleep.  Seconds: ``mercy`` is what a generation that
+    generations before the serving one stay, asleep; ``reforks`` whether what was loaded is forked
+    anew, from a state that has answered requests.  Seconds: ``mercy`` is what a generation that
     is told to leave has for it, ``worker_mercy`` what a single worker has, ``patience`` what is
     left to one that is told to leave at once, ``startup`` what a generation has to become ready
     (0: any time), ``first_startup`` what the first has, and ``first_pause`` how long to wait after
@@ -131,6 +132,7 @@ class Policy:
     first_pause: float = 1.0
     exit_on_reload: bool = False
     snapshots: int = 0
+    reforks: bool = False
 
 
 # What happened.
@@ -299,10 +301,14 @@ Event = (
 
 @dataclass(frozen=True)
 class StartZygote:
-    """Execute a zygote; with ``reload``, from the configuration as it is written now."""
+    """Execute a zygote; with ``reload``, from the configuration as it is written now.
+
+    With ``parent`` it is forked from the zygote of that generation instead.
+    """
 
     generation: int
     reload: bool
+    parent: int | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from quaich.stats.scoreboard import LANE_SINCE, PID, Scoreboard
 
 INTERVAL = 1.0
 _MEGABYTE = 1024 * 1024
+_MOST_SOURCES = 50000
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -59,6 +60,8 @@ class Watch:
     def __init__(self) -> None:
         self.due = 0.0
         self._stamps: dict[str, int | None] = {}
+        self._sources: dict[str, int | None] = {}
+        self._sources_due = 0.0
 
     def breaches(
         self,
@@ -106,10 +109,30 @@ class Watch:
                 found.append(Touched(", ".join(names), meaning))
         return found
 
+    def learn(self, paths: Iterable[str]) -> None:
+        """These are files of the application (py-auto-reload)."""
+        for path in paths:
+            # It is the word of a worker: whatever it says, there is an end to it.
+            if len(self._sources) < _MOST_SOURCES:
+                self._sources.setdefault(path, _stamp(path))
+
+    def edited(self, config: Config, now: float) -> list[Touched]:
+        """The files of the application that changed since they were last looked at."""
+        if not config.py_auto_reload or now < self._sources_due:
+            return []
+        self._sources_due = now + config.py_auto_reload
+        found = []
+        for path, before in self._sources.items():
+            self._sources[path] = stamp = _stamp(path)
+            if changed(before, stamp):
+                found.append(path)
+        return [Touched(", ".join(found))] if found else []
+
 
 def watches(config: Config) -> bool:
     """Whether there is a file to look at."""
-    return bool(config.touch_reload or config.touch_chain_reload or config.touch_workers_reload)
+    touches = config.touch_reload or config.touch_chain_reload or config.touch_workers_reload
+    return bool(touches or config.py_auto_reload)
 
 
 def changed(before: int | None, after: int | None) -> bool:

@@ -7,18 +7,27 @@ OSError.
 
 import os
 import signal
+from functools import cache
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
 
+@cache
+def _libc() -> Any:
+    # Once: what a zygote has made, its workers share.
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _prctl(operation: int, argument: int) -> None:
     import ctypes
 
-    libc = ctypes.CDLL(None, use_errno=True)
     unsigned = ctypes.c_ulong
-    if libc.prctl(operation, unsigned(argument), unsigned(0), unsigned(0), unsigned(0)) != 0:
+    if _libc().prctl(operation, unsigned(argument), unsigned(0), unsigned(0), unsigned(0)) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"prctl({operation}): {os.strerror(error)}")
 
@@ -45,6 +54,13 @@ def outlive_parent() -> None:
 def gain_no_privileges() -> None:
     """Make set-user-ID and set-group-ID programs run without their extra powers, for good."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def trim_memory() -> None:
+    """Give back to the kernel what the allocator holds and does not use, where it can."""
+    trim = getattr(_libc(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def open_standard_descriptors() -> None:

@@ -29,6 +29,7 @@ cdef class Answerer:
     cdef public long long stamp_second
     cdef public bint closing
     cdef public bint failing
+    cdef public object on_exception
 
     @cython.locals(head=Head, environ=dict, second="long long")
     cpdef int answer(self, Connection conn, int thread, object context) except -1

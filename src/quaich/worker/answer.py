@@ -57,7 +57,8 @@ class Answerer:
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
     ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx;
     ``dynamic`` is shown the environs of uwsgi packets that want code to be loaded; ``closing`` that
-    every connection ends after its next reply; ``noting`` that the scoreboard shows what each
+    every connection ends after its next reply; ``on_exception`` is shown what the application
+    raises; ``noting`` that the scoreboard shows what each
     thread runs; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway protocol
     is spoken; ``failing`` that the first thread reports a failure, and must not be interrupted.
     """
@@ -94,6 +95,7 @@ class Answerer:
         self.stamp_second = 0
         self.closing = False
         self.failing = False
+        self.on_exception: Callable[[BaseException], None] | None = None
 
     def answer(self, conn: Connection, thread: int, context: Context | None) -> int:
         """Answer the whole request in ``conn``; one of the outcomes above.
@@ -119,7 +121,11 @@ class Answerer:
         if self.recording:
             self._record(conn)
         conn.exchange = Exchange(
-            conn, conn.http, head.minor, head.keep_alive and not self.closing, head.is_head,
+            conn,
+            conn.http,
+            head.minor,
+            head.keep_alive and not self.closing,
+            head.is_head,
             self.stamp,
         )
         if context is not None:
@@ -333,6 +339,8 @@ class Answerer:
         if not (conn.gone and isinstance(error, OSError)):
             self.slot.add(EXCEPTIONS, 1)
             self._log_failure(conn, error, "the application raised")
+            if self.on_exception is not None:
+                self.on_exception(error)
         if exchange.begun:
             conn.gone = True
             if conn.out is not None:

@@ -6,11 +6,15 @@ the other end runs application code and is not trusted to be sane.
 """
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
+from typing import get_args
 
 # The longest packet: a reason is cut so that a message always fits.
 LIMIT = 65536
 _LONGEST_TEXT = 2000
+# Six characters for each of the 4096 that the kernel takes at most, and some.
+_LONGEST_PATH = 30000
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,30 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class NotReady:
+    """The sending worker gives up before it serves; ``status`` as in ``LoadFailed``."""
+
+    slot: int
+    reason: str
+    status: int
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The sending worker serves, and asks to be replaced."""
+
+    slot: int
+    cause: str
+
+
+@dataclass(frozen=True)
+class Modules:
+    """Files that the sender's application was loaded from, or failed in; see ``modules``."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Fork:
     """The master asks for a worker, in one of its seats on the scoreboard."""
 
@@ -57,11 +85,51 @@ class Fork:
     seat: int
 
 
-Message = Loaded | LoadFailed | Forked | ForkFailed | Ready | Fork
+@dataclass(frozen=True)
+class Refork:
+    """The master asks for a zygote of another generation, that has answered ``count`` requests.
 
-_KINDS: dict[str, type[Message]] = {
-    each.__name__: each for each in (Loaded, LoadFailed, Forked, ForkFailed, Ready, Fork)
-}
+    With it come two descriptors: that zygote's channel and its scoreboard.  It is forked like a
+    worker, and then speaks for itself, as any zygote: ``Loaded``, or ``LoadFailed``.
+    """
+
+    generation: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Reforked:
+    """That zygote was forked and waits at the gate."""
+
+    generation: int
+    pid: int
+
+
+@dataclass(frozen=True)
+class ReforkFailed:
+    """It could not be forked."""
+
+    generation: int
+    reason: str
+
+
+Message = (
+    Loaded
+    | LoadFailed
+    | Forked
+    | ForkFailed
+    | Ready
+    | NotReady
+    | Spent
+    | Modules
+    | Fork
+    | Refork
+    | Reforked
+    | ReforkFailed
+)
+
+_TEXTS = tuple[str, ...]
+_KINDS: dict[str, type[Message]] = {each.__name__: each for each in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:
@@ -73,6 +141,23 @@ def encode(message: Message) -> bytes:
     return json.dumps([type(message).__name__, values]).encode("ascii")
 
 
+def modules(paths: Iterable[str]) -> Iterator[Modules]:
+    """As many messages as it takes to name these files; those of absurd length are left out."""
+    batch: list[str] = []
+    size = 0
+    for path in paths:
+        length = len(json.dumps(path)) + 2
+        if length > _LONGEST_PATH:
+            continue
+        if size + length > LIMIT - 100:
+            yield Modules(tuple(batch))
+            batch, size = [], 0
+        batch.append(path)
+        size += length
+    if batch:
+        yield Modules(tuple(batch))
+
+
 def decode(packet: bytes) -> Message:
     """The message in a packet."""
     try:
@@ -80,7 +165,11 @@ def decode(packet: bytes) -> Message:
         wanted = _KINDS[kind]
         for field in fields(wanted):
             value = values[field.name]
-            if type(value) is not field.type:
+            if field.type == _TEXTS:
+                if type(value) is not list or not all(type(each) is str for each in value):
+                    raise TypeError(f"{field.name} is {value!r}")
+                values[field.name] = tuple(value)
+            elif type(value) is not field.type:
                 raise TypeError(f"{field.name} is {value!r}")
         return wanted(**values)
     except (ValueError, TypeError, KeyError, RecursionError) as error:

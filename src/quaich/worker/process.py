@@ -12,7 +12,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard
 from quaich.sys.io import Acceptor
-from quaich.worker import startup
+from quaich.worker import grievance, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
@@ -39,6 +39,7 @@ def run_worker(
     lounge: tuple[int, int] | None,
     on_ready: Callable[[], None],
     on_abandon: Callable[[], None],
+    on_spent: Callable[[str], None],
     log: Log,
 ) -> int:
     """Serve until told to leave; the exit status of the process.
@@ -46,7 +47,7 @@ def run_worker(
     ``seat`` is the worker's place on the scoreboard; ``lifeline`` is a descriptor that ends with
     the master; ``lounge`` are the ends of the server's lounge; ``on_ready`` is called when
     connections are being accepted; ``on_abandon`` when the process is about to end inside a
-    request.
+    request; ``on_spent`` when another should take its place.
     """
     mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
@@ -81,6 +82,7 @@ def run_worker(
         noting=config.harakiri > 0,
         dynamic=Notices(log.warning, points, dynamic is not None).note,
     )
+    answerer.on_exception = grievance.listener(grievance.of(config), on_spent)
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signals = Signals(reader, slot, mine, on_abandon, log)
     engine = Engine(

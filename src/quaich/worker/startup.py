@@ -77,7 +77,7 @@ def _without(error: LoadError, need_app: bool, log: Log) -> loader.Apps:
         "no application is loaded and every request gets a 500; mend what is said above and "
         "reload (need-app makes this fatal)"
     )
-    return loader.Apps(None)
+    return loader.Apps(None, failed=(error,))
 
 
 def report(error: LoadError, log: Log) -> None:

@@ -8,7 +8,12 @@ knows cannot exist.
 
     zygote        fork ─ tell master (Forked) ─ wait for the child ─ open the gate
     in between         └ fork ─ exit
-    worker                    └ wait at the gate ─ serve
+    worker                    └ wait at the gate ─ set up ─ try out ─ serve
+
+The zygote of a later generation can be forked in the same way (``Refork``): it takes over what was
+loaded, answers some requests, and from then on is a zygote like any other.
+
+With lazy-apps the zygote loads nothing, and each worker loads the application for itself.
 
 The zygote ends when the master does: by the kernel's signal while it loads, and by the end of the
 lifeline after, when it also removes the files that the master can no longer remove.
@@ -16,7 +21,6 @@ lifeline after, when it also removes the files that the master can no longer rem
 
 import atexit
 import gc
-import json
 import os
 import select
 import signal
@@ -24,71 +28,23 @@ import socket
 import struct
 import sys
 import traceback
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NoReturn
 
-from quaich.config.effective import Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
-from quaich.net.listen import BoundListener, remove_file
+from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
-from quaich.worker import messages, naming, resources, startup
+from quaich.worker import inherited, messages, naming, resources, startup, warm
+from quaich.worker.bootstrap import Bootstrap
 from quaich.worker.process import run_worker
+from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
 
 _GO = b"!"
 _PID = struct.Struct("=q")
-
-
-@dataclass(frozen=True)
-class Bootstrap:
-    """All that a zygote is given; it arrives as JSON in an inherited file.
-
-    ``need_app`` is true where the generation is worthless without an application, and ``leftovers``
-    are the files (path, device, inode) to remove should the master be killed.
-    """
-
-    config: Config
-    generation: int
-    master: int
-    listeners: tuple[BoundListener, ...]
-    scoreboard: int
-    channel: int
-    lifeline: int
-    lounge: tuple[int, int]
-    need_app: bool
-    leftovers: tuple[tuple[str, int, int], ...]
-
-    def descriptors(self) -> list[int]:
-        """Every descriptor the zygote must inherit."""
-        return [
-            self.scoreboard,
-            self.channel,
-            self.lifeline,
-            *self.lounge,
-            *(each.fd for each in self.listeners),
-        ]
-
-    def to_json(self) -> str:
-        """The text for ``from_json``."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        values["config"] = self.config.to_json()
-        values["listeners"] = [asdict(each) for each in self.listeners]
-        return json.dumps(values)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Bootstrap":
-        """What ``to_json`` wrote."""
-        values = json.loads(text)
-        values["config"] = Config.from_json(values["config"])
-        values["lounge"] = tuple(values["lounge"])
-        listeners = values["listeners"]
-        for each in listeners:
-            each["inode"] = tuple(each["inode"]) if each["inode"] else None
-        values["listeners"] = tuple(BoundListener(**each) for each in listeners)
-        values["leftovers"] = tuple((path, dev, ino) for path, dev, ino in values["leftovers"])
-        return cls(**values)
 
 
 def main() -> NoReturn:
@@ -113,6 +69,9 @@ class Zygote:
         self._log = log
         self._channel = socket.socket(fileno=bootstrap.channel)
         self._apps = loader.Apps(None)
+        self._hooks: list[tuple[str, warm.Hook]] = []
+        self._ours = inherited.descriptors()
+        self._sources = Reporter(self._config.py_auto_reload_ignore, self._tell_sources)
 
     def run(self) -> int:
         """Load, report, fork on request until the master is gone; the exit status."""
@@ -125,13 +84,30 @@ class Zygote:
             # The change of user has made the kernel forget.
             if not process.die_with_parent(master):
                 return 1
-            self._apps = startup.load(self._config, self._bootstrap.need_app, self._log)
+            if self._config.lazy_apps:
+                self._config = loader.prepare(self._config)
+            else:
+                self._load(prepared=False)
+                warm.warm_up(self._config, self._apps, self._log)
         except QuaichError as error:
-            detail = getattr(error, "detail", "")
-            if detail:
-                self._log.block(detail)
+            self._report_failure(error)
             self._send(messages.LoadFailed(str(error), error.status))
             return error.status
+        return self._wait_for_work()
+
+    def _load(self, prepared: bool) -> None:
+        need_app = self._bootstrap.need_app
+        if prepared:
+            self._apps = startup.load_prepared(self._config, need_app, self._log)
+        else:
+            self._apps = startup.load(self._config, need_app, self._log)
+        self._hooks = warm.find_hooks(self._config)
+
+    def _wait_for_work(self) -> int:
+        """As a zygote that has what it needs: say so, and fork until the master is gone."""
+        for level, text in inherited.remarks(inherited.look(self._ours)):
+            getattr(self._log, level)(text)
+        self._report_sources()
         # What lives now lives as long as the workers: no collection may write to (and so copy)
         # these pages.
         gc.collect()
@@ -140,11 +116,30 @@ class Zygote:
         process.outlive_parent()
         return self._serve()
 
+    # What the master is told.
+
     def _send(self, message: messages.Message) -> None:
         try:
             self._channel.send(messages.encode(message), socket.MSG_NOSIGNAL)
         except OSError:
             pass  # the master is gone, and the lifeline will say so
+
+    def _tell_sources(self, paths: Iterable[str]) -> None:
+        for message in messages.modules(paths):
+            self._send(message)
+
+    def _report_sources(self, error: QuaichError | None = None) -> None:
+        if self._config.py_auto_reload:
+            failed = [*self._apps.failed, *([error] if error is not None else [])]
+            self._sources.report(getattr(each, "detail", "") for each in failed)
+
+    def _report_failure(self, error: QuaichError) -> None:
+        detail = getattr(error, "detail", "")
+        if detail:
+            self._log.block(detail)
+        self._report_sources(error)
+
+    # What the master asks.
 
     def _serve(self) -> int:
         poller = select.poll()
@@ -152,31 +147,65 @@ class Zygote:
         poller.register(self._bootstrap.lifeline, select.POLLIN)
         while True:
             ready = [fd for fd, _ in poller.poll()]
-            packet = (
-                b"" if self._bootstrap.lifeline in ready else self._channel.recv(messages.LIMIT)
-            )
+            packet = b""
+            fds: list[int] = []
+            if self._bootstrap.lifeline not in ready:
+                packet, fds, _, _ = socket.recv_fds(
+                    self._channel, messages.LIMIT, 2, socket.MSG_CMSG_CLOEXEC
+                )
             if not packet:
                 for path, device, inode in self._bootstrap.leftovers:
                     remove_file(path, (device, inode))
                 return 0
             message = messages.decode(packet)
             if isinstance(message, messages.Fork):
-                self._fork(message.slot, message.seat)
+                self._fork(message)
+            elif isinstance(message, messages.Refork):
+                self._refork(message, fds)
+            for fd in fds:
+                os.close(fd)
 
-    def _fork(self, slot: int, seat: int) -> None:
+    def _fork(self, message: messages.Fork) -> None:
+        slot = message.slot
+        failure = self._bear(
+            f"worker={slot}",
+            lambda: self._work(slot, message.seat),
+            lambda pid: messages.Forked(slot, pid),
+        )
+        if failure:
+            self._send(messages.ForkFailed(slot, failure))
+
+    def _refork(self, message: messages.Refork, fds: list[int]) -> None:
+        number = message.generation
+        failure = "its descriptors did not arrive"
+        if len(fds) == 2:
+            failure = self._bear(
+                f"zygote generation={number}",
+                lambda: self._succeed(message, *fds),
+                lambda pid: messages.Reforked(number, pid),
+            )
+        if failure:
+            self._send(messages.ReforkFailed(number, failure))
+
+    def _bear(
+        self, name: str, live: Callable[[], int], announce: Callable[[int], messages.Message]
+    ) -> str:
+        """Fork a process that is the master's child and wait until the master was told of it.
+
+        It does not live before; what came between is returned.
+        """
         gate, opener = os.pipe()
         report, reporter = os.pipe()
         try:
             between = os.fork()
         except OSError as error:
-            self._send(messages.ForkFailed(slot, (error.strerror or "").lower()))
             for fd in (gate, opener, report, reporter):
                 os.close(fd)
-            return
+            return (error.strerror or "").lower()
         if between == 0:
             os.close(opener)
             os.close(report)
-            self._split(slot, seat, gate, reporter)
+            self._split(name, live, gate, reporter)
         os.close(gate)
         os.close(reporter)
         told = os.read(report, _PID.size)
@@ -185,19 +214,21 @@ class Zygote:
             os.waitpid(between, 0)
         except ChildProcessError:
             pass  # the application ignores SIGCHLD: the call still waited
+        failure = ""
         if len(told) == _PID.size:
-            self._send(messages.Forked(slot, _PID.unpack(told)[0]))
+            self._send(announce(_PID.unpack(told)[0]))
             os.write(opener, _GO)
         else:
-            self._send(messages.ForkFailed(slot, "the second fork failed"))
+            failure = "the second fork failed"
         os.close(opener)
+        return failure
 
-    def _split(self, slot: int, seat: int, gate: int, reporter: int) -> NoReturn:
-        """In the process in between: fork the worker and end."""
+    def _split(self, name: str, live: Callable[[], int], gate: int, reporter: int) -> NoReturn:
+        """In the process in between: fork the one that is wanted, and end."""
         try:
-            worker = os.fork()
-            if worker:
-                os.write(reporter, _PID.pack(worker))
+            child = os.fork()
+            if child:
+                os.write(reporter, _PID.pack(child))
                 os._exit(0)
         except OSError:
             os._exit(1)
@@ -206,23 +237,50 @@ class Zygote:
         try:
             if os.read(gate, 1) == _GO and process.die_with_parent(self._bootstrap.master):
                 os.close(gate)
-                status = self._work(slot, seat)
-                # The application may have asked to be told of the end of its process.
-                if not self._config.skip_atexit:
-                    atexit._run_exitfuncs()
+                status = live()
                 sys.stdout.flush()
                 sys.stderr.flush()
         except BaseException as error:
             # Nothing may climb back into the zygote's frames.
-            self._log.error(f"worker={slot} failed: {type(error).__name__}: {error}")
+            self._log.error(f"{name} failed: {type(error).__name__}: {error}")
             self._log.block("".join(traceback.format_exception(error)))
         finally:
             os._exit(status)
 
+    # In what was forked.
+
+    def _succeed(self, message: messages.Refork, channel: int, scoreboard: int) -> int:
+        """As the zygote of a later generation: answer requests, then fork its workers."""
+        self._channel.close()
+        os.close(self._bootstrap.scoreboard)
+        self._channel = socket.socket(fileno=channel)
+        self._bootstrap = replace(
+            self._bootstrap, generation=message.generation, channel=channel, scoreboard=scoreboard
+        )
+        self._ours = self._ours | inherited.descriptors()
+        if not self._config.lazy_apps:
+            warm.serve(self._config, self._apps, message.count, self._log)
+        return self._wait_for_work()
+
     def _work(self, slot: int, seat: int) -> int:
         naming.show(self._config, naming.worker(slot))
         resources.settle(self._config, slot)
-        return run_worker(
+        try:
+            if self._config.lazy_apps:
+                self._load(prepared=True)
+            warm.set_up(self._hooks)
+            if self._config.lazy_apps:
+                warm.warm_up(self._config, self._apps, self._log)
+            warm.try_out(self._config, self._apps, self._log)
+        except QuaichError as error:
+            self._report_failure(error)
+            self._log.error(f"worker={slot} pid={os.getpid()} is not ready: {error}")
+            self._send(messages.NotReady(slot, str(error), error.status))
+            return error.status
+        if slot == 1 and self._config.py_auto_reload:
+            self._report_sources()
+            self._sources.keep_reporting(self._config.py_auto_reload)
+        status = run_worker(
             config=self._config,
             apps=self._apps,
             listeners=resources.served(self._config, slot, self._bootstrap.listeners),
@@ -234,5 +292,10 @@ class Zygote:
             lounge=self._bootstrap.lounge,
             on_ready=lambda: self._send(messages.Ready(slot)),
             on_abandon=lambda: None,
+            on_spent=lambda cause: self._send(messages.Spent(slot, cause)),
             log=self._log,
         )
+        # The application may have asked to be told of the end of its process.
+        if not self._config.skip_atexit:
+            atexit._run_exitfuncs()
+        return status

@@ -4,7 +4,7 @@ Request variables come from the wire; the keys here are put over them, so that n
 header can pose as ``wsgi.input`` or ``wsgi.errors``.
 """
 
-import platform
+import os
 import sys
 from typing import Any
 
@@ -26,7 +26,7 @@ def fixed(*, threads: int, processes: int) -> dict[str, Any]:
         "wsgi.input_terminated": True,
         "wsgi.url_scheme": "http",
         "uwsgi.version": UWSGI_VERSION,
-        "uwsgi.node": platform.node().encode(),
+        "uwsgi.node": os.uname().nodename.encode(),
     }
 
 

@@ -41,6 +41,25 @@ def test_touched_files_are_named_once(tmp_path: Path) -> None:
     assert watch.touched(config) == [Touched("a")]
 
 
+def test_files_of_the_application_are_looked_at_every_so_often(tmp_path: Path) -> None:
+    paths = [str(tmp_path / name) for name in ("a.py", "b.py", "gone.py")]
+    for path in paths[:2]:
+        Path(path).touch()
+    config = Config(py_auto_reload=3)
+    watch = Watch()
+    watch.learn(paths)
+    assert watch.edited(config, 100.0) == []
+    os.utime(paths[0], ns=(2**62, 2**62))
+    Path(paths[2]).touch()
+    watch.learn(paths)
+    assert watch.edited(config, 102.9) == []
+    assert watch.edited(config, 103.0) == [Touched(f"{paths[0]}, {paths[2]}")]
+    assert watch.edited(config, 106.0) == []
+    Path(paths[1]).unlink()
+    assert watch.edited(Config(), 109.0) == []
+    assert watch.edited(config, 109.0) == [Touched(paths[1])]
+
+
 def test_limits_in_megabytes() -> None:
     found = limits_of(Config(reload_on_rss=2, evil_reload_on_as=3, harakiri=4))
     assert (found.reload_on_rss, found.evil_reload_on_as) == (2 * 1024**2, 3 * 1024**2)

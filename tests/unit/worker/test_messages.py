@@ -10,9 +10,16 @@ from quaich.worker.messages import (
     Loaded,
     LoadFailed,
     Message,
+    Modules,
+    NotReady,
     Ready,
+    Refork,
+    Reforked,
+    ReforkFailed,
+    Spent,
     decode,
     encode,
+    modules,
 )
 
 
@@ -25,6 +32,13 @@ from quaich.worker.messages import (
         ForkFailed(1, "no memory"),
         Ready(3),
         Fork(4, 1),
+        NotReady(2, "ready-path = /: status=503", 1),
+        Spent(2, "reload-on-exception"),
+        Modules(()),
+        Modules(("/a.py", "/\udcff\n.py")),
+        Refork(3, 100),
+        Reforked(3, 4711),
+        ReforkFailed(3, "no memory"),
     ],
 )
 def test_round_trip(message: Message) -> None:
@@ -51,6 +65,9 @@ def test_a_long_reason_is_cut() -> None:
         b'["Ready", {"slot": 1, "more": 2}]',
         b'["Message", {}]',
         b'[["Ready"], {"slot": 1}]',
+        b'["Modules", {"paths": "/a.py"}]',
+        b'["Modules", {"paths": ["/a.py", 1]}]',
+        b'["Modules", {"paths": null}]',
         b"[" * 50000,
         b"\xff",
     ],
@@ -66,3 +83,15 @@ def test_any_packet_is_a_message_or_a_value_error(packet: bytes) -> None:
         decode(packet)
     except ValueError:
         pass
+
+
+@given(st.lists(st.text(max_size=300), max_size=500))
+def test_files_of_modules_are_named_in_packets_that_fit(paths: list[str]) -> None:
+    packets = [encode(each) for each in modules(paths)]
+    assert all(len(packet) <= LIMIT for packet in packets)
+    told = [decode(packet) for packet in packets]
+    assert [path for each in told if isinstance(each, Modules) for path in each.paths] == paths
+
+
+def test_an_absurd_path_is_left_out() -> None:
+    assert [each.paths for each in modules(["/a", "x" * 100000, "/b"])] == [("/a", "/b")]

@@ -29,6 +29,7 @@ from quaich.config.options import (
     reload,
     resources,
     sockets,
+    warm,
     workers,
 )
 from quaich.config.options.guards import GUARDS
@@ -36,7 +37,7 @@ from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
 _HAND_WRITTEN = (
     *(sockets, app, python, process, logging, files, language),
-    *(cheaper, resources, reload, workers),
+    *(cheaper, resources, reload, workers, warm),
     limits,
 )
 _KNOWN = (

@@ -65,8 +65,7 @@ BY_GROUP = {
 _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
     LIFECYCLE: (
-        "py-auto-reload py-autoreload python-auto-reload python-autoreload "
-        "py-auto-reload-ignore daemonize daemonize2"
+        "daemonize daemonize2"
     ),
     STATISTICS: "py-tracebacker memory-report",
     SPOOLER: (

@@ -3,7 +3,7 @@ import socket
 from quaich.config.base import ListenSpec
 from quaich.config.effective import Config
 from quaich.net.listen import BoundListener
-from quaich.worker.zygote import Bootstrap
+from quaich.worker.bootstrap import Bootstrap
 
 
 def test_a_bootstrap_arrives_as_it_was_sent() -> None:
