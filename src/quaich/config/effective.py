@@ -80,6 +80,8 @@ class Config(ConfigBase):
     exit_on_reload: bool = False
     startup_timeout: int = 0
     snapshot: int = 0
+    master_fifo: tuple[str, ...] = ()
+    control: str | None = None
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -104,4 +106,6 @@ FIXED = (
     "pidfile",
     "umask",
     "logto",
+    "master_fifo",
+    "control",
 )

@@ -18,6 +18,7 @@ from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
 from quaich.master import launch
+from quaich.master.desk import Desk
 from quaich.master.loop import Estate, Master
 from quaich.master.pidfile import PidFile
 from quaich.net.inherit import take_systemd
@@ -63,8 +64,17 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         naming.show(config, naming.MASTER if supervised else naming.worker(1))
         if supervised:
             process.adopt_orphans()
-            estate = Estate(tuple(server.listeners), server.leftovers())
-            status = Master(config, lambda: _with_master(reload()), estate, server.log).run()
+            desk = Desk(config, os.environ, server.log)
+            desk.open()
+            leftovers = (*server.leftovers(), *desk.leftovers())
+            estate = Estate(tuple(server.listeners), leftovers)
+            try:
+                master = Master(
+                    config, lambda: _with_master(reload()), estate, server.log, desk.sides
+                )
+                status = master.run()
+            finally:
+                desk.close()
             server.close(failed=status != 0)
         else:
             status = _serve_alone(config, server)

@@ -11,6 +11,7 @@ from quaich.config.kinds import BY_NAME
 from quaich.config.options import (
     app,
     capabilities,
+    control,
     effectless,
     files,
     known_config,
@@ -31,7 +32,7 @@ from quaich.config.options import (
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, reload, limits)
+_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, reload, control, limits)
 _KNOWN = (
     known_sockets,
     known_process,
