@@ -7,7 +7,7 @@ it, so that small commands start fast.
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from quaich.errors import QuaichError, UsageError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from quaich.config.resolve import Resolution
 
 INTERRUPTED = 130
+# Set by a master that is executed anew, in place.
+_RESUME = "QUAICH_RESUME"
 _FILE_EXTENSIONS = ("ini", "xml", "yaml", "yml", "json", "js", "toml")
 
 USAGE = """\
@@ -94,7 +96,8 @@ def _dispatch(argv: list[str]) -> int:
 def _unknown_command(word: str) -> UsageError:
     from quaich.config.suggest import nearest
 
-    found = nearest(word, _COMMANDS)
+    # What other servers call it: "restart" is nearer to restore, which is quite another thing.
+    found = {"restart": "reload", "start": "serve"}.get(word) or nearest(word, _COMMANDS)
     if found:
         return UsageError(f'unknown command "{word}"; did you mean quaich {found}?')
     if word.endswith((".py", ".wsgi")) or ":" in word:
@@ -140,8 +143,19 @@ def _start(argv: list[str], read: "Callable[..., Resolution]") -> tuple[int, str
     from quaich.config.sources import Host
 
     # A reload reads the same sources again, but the environment and stdin of the start.
-    environ: Mapping[str, str] = dict(os.environ)
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(_RESUME)}
     host = Host()
+
+    def reload() -> "Config":
+        again = read(argv, environ, host)
+        if again.action:
+            raise QuaichError(f"the configuration now asks for {again.action}")
+        return again.config
+
+    if _RESUME in os.environ:
+        from quaich.master.run import resume
+
+        return resume(reload), ""
     resolution = read(argv, environ, host)
     for text in resolution.printed:
         _print(f"{text}\n", sys.stderr)
@@ -151,12 +165,6 @@ def _start(argv: list[str], read: "Callable[..., Resolution]") -> tuple[int, str
         from quaich.config.resolve import dump
 
         _print(dump(resolution.items), sys.stderr)
-
-    def reload() -> "Config":
-        again = read(argv, environ, host)
-        if again.action:
-            raise QuaichError(f"the configuration now asks for {again.action}")
-        return again.config
 
     from quaich.master.run import start
 

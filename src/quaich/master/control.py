@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from quaich.errors import QuaichError
 from quaich.master import rendezvous, requests
@@ -51,6 +52,8 @@ class Control(BaseSide):
 
     ``status`` gives what the command of that name shows.
     """
+
+    name = "control"
 
     def __init__(self, status: Callable[[House], dict[str, object]]) -> None:
         self._status = status
@@ -94,11 +97,44 @@ class Control(BaseSide):
         """The file to remove if the master is killed."""
         return ((self.path, *self._inode),) if self.path else ()
 
+    def carry(self) -> tuple[Any, list[int]]:
+        """The socket, and every client: one of them may wait for what becomes of this."""
+        if self._listener is None:
+            return None, []
+        clients = [_carried(each) for each in self._clients.values()]
+        state = {
+            "listener": [self._listener.fileno(), self.path, *self._inode],
+            "clients": clients,
+            "tickets": list(self._tickets),
+            "last": self._last,
+        }
+        return state, [self._listener.fileno(), *self._clients]
+
+    def resume(self, state: Any) -> None:
+        """Go on with them."""
+        if state is None:
+            return
+        fd, self.path, *inode = state["listener"]
+        self._listener = socket.socket(fileno=fd)
+        self._inode = (inode[0], inode[1])
+        self._last = state["last"]
+        for fd, until, ticket, asked, leaves, done, received, unsent in state["clients"]:
+            client = _Client(socket.socket(fileno=fd), until, ticket)
+            client.asked, client.leaves, client.done = asked, leaves, done
+            client.received, client.unsent = received.encode("latin-1"), unsent.encode("latin-1")
+            client.sock.setblocking(False)
+            self._clients[fd] = client
+            if ticket in state["tickets"]:
+                self._tickets[ticket] = client
+
     def attach(self, house: House) -> None:
         """Accept."""
         super().attach(house)
         if self._listener is not None:
+            self._listener.setblocking(False)
             house.watch(self._listener.fileno(), self._accept)
+        for client in list(self._clients.values()):
+            self._flush(client)
 
     def due(self) -> float | None:
         """When the next client has taken too long."""
@@ -245,7 +281,7 @@ class Control(BaseSide):
 
     def _flush(self, client: _Client) -> None:
         try:
-            sent = client.sock.send(client.unsent)
+            sent = client.sock.send(client.unsent) if client.unsent else 0
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -259,7 +295,7 @@ class Control(BaseSide):
         elif client.done:
             self._drop(client)
         else:
-            client.until = None
+            client.until = None if client.asked else client.until
             self._watch(client, self._read)
 
     def _watch(
@@ -281,6 +317,12 @@ class Control(BaseSide):
         del self._clients[fd]
         self._unwatch(client)
         client.sock.close()
+
+
+def _carried(client: _Client) -> list[Any]:
+    text = [client.received.decode("latin-1"), client.unsent.decode("latin-1")]
+    state = [client.until, client.ticket, client.asked, client.leaves, client.done]
+    return [client.sock.fileno(), *state, *text]
 
 
 def _peer(sock: socket.socket) -> int:

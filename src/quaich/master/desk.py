@@ -7,6 +7,7 @@ so that a path that cannot be used stops the start.
 import os
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from quaich import __version__
 from quaich.config.effective import Config
@@ -23,8 +24,18 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 class Reports(BaseSide):
     """Prints statistics and status into the log when a signal or the FIFO asks for them."""
 
+    name = "reports"
+
     def __init__(self) -> None:
         self._since = time.monotonic()
+
+    def carry(self) -> tuple[Any, list[int]]:
+        """When the server started."""
+        return self._since, []
+
+    def resume(self, state: Any) -> None:
+        """It started then."""
+        self._since = float(state)
 
     def view(self, house: House) -> report.View:
         """What there is now."""
@@ -54,7 +65,7 @@ class Reports(BaseSide):
 
 
 class Desk:
-    """The sides of operators: ``open`` once, then ``sides`` for the master."""
+    """The sides of operators: ``sides`` for the master, after ``open`` unless they are resumed."""
 
     def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
         self._config = config
@@ -63,19 +74,19 @@ class Desk:
         self._reports = Reports()
         self._control = Control(lambda house: report.as_data(self._reports.view(house)))
         self._fifo: Fifo | None = None
+        if config.master_fifo:
+            self._fifo = Fifo(
+                config.master_fifo,
+                directory=config.chdir or "",
+                place=config.place_of("master-fifo"),
+                vacuum=config.vacuum,
+            )
 
     def open(self) -> None:
         """Make the files; raises QuaichError where one that is configured cannot be."""
-        config = self._config
         try:
             self._open_control()
-            if config.master_fifo:
-                self._fifo = Fifo(
-                    config.master_fifo,
-                    directory=config.chdir or "",
-                    place=config.place_of("master-fifo"),
-                    vacuum=config.vacuum,
-                )
+            if self._fifo is not None:
                 self._fifo.open()
         except BaseException:
             self.close()

@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from typing import Any
 
 from quaich.errors import QuaichError
 from quaich.master.fleet import Phase
@@ -27,6 +28,8 @@ _BURST = 4096
 
 class Fifo(BaseSide):
     """The FIFOs of ``master-fifo``, by slot; ``paths`` are as seen from ``directory``."""
+
+    name = "fifo"
 
     def __init__(
         self, paths: Sequence[str], *, directory: str = "", place: str = "", vacuum: bool = False
@@ -52,19 +55,32 @@ class Fifo(BaseSide):
         """The file to remove if the master is killed."""
         return ((self._paths[self._slot], *self._inode),)
 
+    def carry(self) -> tuple[Any, list[int]]:
+        """The slot that is listened to, and its open file."""
+        if self._fd < 0:
+            return None, []
+        return [self._slot, self._fd, *self._inode], [self._fd]
+
+    def resume(self, state: Any) -> None:
+        """Go on listening."""
+        if state is not None:
+            self._slot, self._fd, *inode = state
+            self._inode = (inode[0], inode[1])
+
     def attach(self, house: House) -> None:
         """Listen."""
         super().attach(house)
         self._attached = True
-        house.watch(self._fd, self._read)
+        if self._fd >= 0:
+            house.watch(self._fd, self._read)
 
     def due(self) -> float | None:
         """The file may be taken away at any time."""
-        return self._due
+        return self._due if self._fd >= 0 else None
 
     def turn(self, now: float) -> None:
         """Make it again where it was taken away."""
-        if now < self._due:
+        if now < self._due or self._fd < 0:
             return
         self._due = now + INTERVAL
         if os.path.lexists(self._paths[self._slot]):

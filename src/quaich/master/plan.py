@@ -61,7 +61,7 @@ from quaich.master.vocabulary import (
     WorkerFailed,
     ZygoteStarted,
 )
-from quaich.master.wishes import RELOADS, Wish, Wishes, answers
+from quaich.master.wishes import AT_REST, RELOADS, Wish, Wishes, answers
 
 
 class Plan(Fleet):
@@ -125,6 +125,22 @@ class Plan(Fleet):
 
     # What is asked for.
 
+    def reload_in(self, event: Event) -> Asked | None:
+        """The reload that an event asks for and that would begin at once, None for none."""
+        if self.phase is not Phase.SERVING or self.raising is not None:
+            return None
+        match event:
+            case Asked():
+                asked = event
+            case Touched(_, meaning):
+                asked = Asked(meaning)
+            case Signal(name) if name in self.policy.signals:
+                asked = Asked(self.policy.signals[name])
+            case _:
+                return None
+        loads = asked.meaning in RELOADS and asked.meaning is not Meaning.RESTORE
+        return asked if loads and not self.policy.exit_on_reload else None
+
     def _signal(self, name: str, now: float) -> None:
         meaning = self.policy.signals.get(name)
         if meaning is None or self.phase in (Phase.STOPPING, Phase.OVER):
@@ -137,12 +153,15 @@ class Plan(Fleet):
         drains = meaning is Meaning.DRAIN and self.phase is not Phase.DRAINING
         if self.phase in (Phase.STOPPING, Phase.OVER):
             self._do(*self.wishes.refused(ticket))
-        elif meaning in RELOADS and not self.policy.exit_on_reload:
-            self._ask_reload(event, now)
-        elif meaning in (Meaning.DRAIN, Meaning.STOP, *RELOADS):
+        elif meaning in RELOADS and self.policy.exit_on_reload:
             self.wishes.leavers.append(ticket)
-            graceful = drains or meaning in (Meaning.RELOAD, Meaning.CHAIN_RELOAD)
-            self._end(Phase.DRAINING if graceful else Phase.STOPPING, 0, now)
+            brutal = meaning is Meaning.BRUTAL_RELOAD
+            self._end(Phase.STOPPING if brutal else Phase.DRAINING, 0, now)
+        elif meaning in AT_REST:
+            self._ask_reload(event, now)
+        elif meaning in (Meaning.DRAIN, Meaning.STOP):
+            self.wishes.leavers.append(ticket)
+            self._end(Phase.DRAINING if drains else Phase.STOPPING, 0, now)
         elif self._ending and meaning in _SERVING_ONLY:
             self._do(*self.wishes.refused(ticket))
         elif meaning in (Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD):
@@ -213,6 +232,11 @@ class Plan(Fleet):
     def _reload(self, wish: Wish, now: float) -> None:
         if wish.meaning is Meaning.RESTORE:
             self._restore(wish, now)
+            return
+        if wish.meaning is Meaning.UPGRADE:
+            # Those who asked after that ask the master that it becomes.
+            self._do(*(Perform(Meaning.UPGRADE, each) for each in wish.tickets[-1:]))
+            self._do(*answers(wish.tickets[:-1], True, "the master is executed anew"))
             return
         self.newest += 1
         self.raising = self.newest
@@ -394,7 +418,7 @@ class Plan(Fleet):
 
 
 _SERVING_ONLY = (
-    *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD, Meaning.REFORK, Meaning.UPGRADE),
+    *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD, Meaning.REFORK),
     *(Meaning.PAUSE, Meaning.SUSPEND, Meaning.MORE, Meaning.FEWER, Meaning.SCALE, Meaning.CHEAP),
 )
 

@@ -17,9 +17,10 @@ from quaich.config.codes import diagnose
 from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
-from quaich.master import launch
+from quaich.master import launch, upgrade
 from quaich.master.desk import Desk
-from quaich.master.loop import Estate, Master
+from quaich.master.estate import Estate, State
+from quaich.master.loop import Master
 from quaich.master.pidfile import PidFile
 from quaich.net.inherit import take_systemd
 from quaich.net.listen import (
@@ -68,17 +69,9 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
             desk.open()
             leftovers = (*server.leftovers(), *desk.leftovers())
             estate = Estate(tuple(server.listeners), leftovers)
-            try:
-                master = Master(
-                    config, lambda: _with_master(reload()), estate, server.log, desk.sides
-                )
-                status = master.run()
-            finally:
-                desk.close()
-            server.close(failed=status != 0)
-        else:
-            status = _serve_alone(config, server)
-            server.close(failed=False)
+            return _supervise(server, estate, reload, desk)
+        status = _serve_alone(config, server)
+        server.close(failed=False)
         return status
     except _Interrupted:
         server.close(failed=True)
@@ -86,6 +79,48 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     except BaseException:
         server.close(failed=True)
         raise
+
+
+def resume(reload: Callable[[], Config]) -> int:
+    """Go on as the master that this process was before it was executed anew; the exit status.
+
+    Where the state is only to be tried, the status says whether it can be read.
+    """
+    only_tried = os.environ.pop(upgrade.TRY, "")
+    file = int(os.environ.pop(upgrade.RESUME))
+    try:
+        state = State.from_data(upgrade.read(file))
+    except ValueError as error:
+        raise QuaichError(str(error)) from None
+    if only_tried:
+        return 0
+    os.close(file)
+    server = _Server(state.config)
+    server.resume(state)
+    naming.show(state.config, naming.MASTER)
+    server.log.info(
+        f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} goes on "
+        f"generation={state.plan.current}"
+    )
+    desk = Desk(state.config, os.environ, server.log)
+    return _supervise(server, state.estate, reload, desk, state)
+
+
+def _supervise(
+    server: "_Server",
+    estate: Estate,
+    reload: Callable[[], Config],
+    desk: Desk,
+    state: State | None = None,
+) -> int:
+    try:
+        status = Master(
+            server.config, lambda: _with_master(reload()), estate, server.log, desk.sides, state
+        ).run()
+    finally:
+        desk.close()
+    server.close(failed=status != 0)
+    return status
 
 
 def _run_script(config: Config) -> int:
@@ -156,6 +191,12 @@ class _Server:
         if config.pidfile is not None:
             self._write_pidfile(config.pidfile)
         self._bind()
+
+    def resume(self, state: State) -> None:
+        """Take over what the server owns already."""
+        self.listeners = list(state.estate.listeners)
+        if self.config.pidfile is not None:
+            self._pidfile = PidFile.adopt(os.path.abspath(self.config.pidfile))
 
     def _write_pidfile(self, path: str) -> None:
         pidfile = PidFile(os.path.abspath(path), self.config.place_of("pidfile"))

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from quaich.master.vocabulary import Answer, Asked, Meaning, Progress
 
 RELOADS = (Meaning.RELOAD, Meaning.BRUTAL_RELOAD, Meaning.CHAIN_RELOAD, Meaning.RESTORE)
+AT_REST = (*RELOADS, Meaning.UPGRADE)
+"""What waits until no reload is under way."""
+
 _ENDING = "the server stops"
 
 
