@@ -7,6 +7,7 @@ is stale, or names another program, finds nothing, and says so.
 import os
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from quaich.master import rendezvous
 _CONFIGURATIONS = (".ini", ".xml", ".yaml", ".yml", ".json", ".js", ".toml")
 _CREDENTIALS = struct.Struct("=3i")
 _CONNECT_SECONDS = 5.0
+_PAUSE = 0.05
 
 
 class NoServer(QuaichError):
@@ -128,12 +130,25 @@ def _listens(path: str) -> bool:
     return True
 
 
+def _connect(sock: socket.socket, path: str) -> None:
+    until = time.monotonic() + _CONNECT_SECONDS
+    while True:
+        try:
+            sock.connect(path)
+            return
+        except BlockingIOError:
+            # A UNIX socket whose queue is full says so at once, whatever the timeout.
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE)
+
+
 def connect(path: str) -> Found:
     """Connect to a control socket."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(_CONNECT_SECONDS)
     try:
-        sock.connect(path)
+        _connect(sock, path)
         data = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     except PermissionError as error:
         sock.close()

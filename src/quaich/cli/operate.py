@@ -130,7 +130,8 @@ def _split(command: str, arguments: Sequence[str]) -> tuple[set[str], dict[str, 
         elif argument in known:
             flags.add(argument)
         else:
-            raise UsageError(f"{command}: unknown option {argument}{hint(argument, known)}")
+            meant = hint(argument, [each[2:] for each in known], "--")
+            raise UsageError(f"{command}: unknown option {argument}{meant}")
     return flags, values, words
 
 

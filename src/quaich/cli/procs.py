@@ -30,6 +30,8 @@ def is_server_command(argv: Sequence[str]) -> bool:
     while rest and rest[0].startswith("-"):
         if rest[0] == "-m":
             return rest[1:2] == ["quaich"]
+        if rest[0] == "-c":
+            return False
         rest = rest[2:] if rest[0] in ("-X", "-W") else rest[1:]
     return bool(rest) and _named(rest[0])
 
@@ -59,10 +61,16 @@ def is_server(pid: int) -> bool:
 
 def _holds_scoreboard(pid: int) -> bool:
     try:
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        names = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return False
-    return any(link.startswith(_BOARD) for link in links)
+    for name in names:
+        try:
+            if os.readlink(f"/proc/{pid}/fd/{name}").startswith(_BOARD):
+                return True
+        except OSError:
+            pass  # closed by now
+    return False
 
 
 def pid_in(path: str) -> int:

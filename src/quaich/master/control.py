@@ -214,7 +214,8 @@ class Control(BaseSide):
 
     def _read(self, client: _Client) -> None:
         try:
-            data = client.sock.recv(requests.LIMIT)
+            # More than a request: to close on what is unread would take the answer back.
+            data = client.sock.recv(16 * requests.LIMIT)
         except BlockingIOError:
             return
         except OSError:
