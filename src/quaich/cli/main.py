@@ -27,6 +27,7 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
        quaich --http-socket :8080 -w module     the same by options
 
 Commands: serve, check, config, explain, migrate, help, version
+Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 More:     quaich serve --help, quaich --help
 """
 
@@ -95,7 +96,8 @@ def _dispatch(argv: list[str]) -> int:
 def _unknown_command(word: str) -> UsageError:
     from quaich.config.suggest import nearest
 
-    found = nearest(word, _COMMANDS)
+    # What other servers call it: "restart" is nearer to restore, which is quite another thing.
+    found = {"restart": "reload", "start": "serve"}.get(word) or nearest(word, _COMMANDS)
     if found:
         return UsageError(f'unknown command "{word}"; did you mean quaich {found}?')
     if word.endswith((".py", ".wsgi")) or ":" in word:
@@ -179,8 +181,12 @@ def _act(argv: list[str], resolution: "Resolution") -> int:
         from quaich.config.options import COMPATIBLE_NAMES
 
         return _print("".join(f"{name}\n" for name in COMPATIBLE_NAMES))
-    _print("".join(f"{text}\n" for text in resolution.output))
-    return resolution.status
+    if resolution.action in ("exit", "get"):
+        _print("".join(f"{text}\n" for text in resolution.output))
+        return resolution.status
+    from quaich.cli import errands
+
+    return errands.run(resolution.action, resolution.output[0])
 
 
 def _help_options(program: str) -> int:
@@ -219,6 +225,14 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "config": _later("configcmd"),
     "explain": _later("explain"),
     "migrate": _later("migrate"),
+    "reload": _later("operate"),
+    "stop": _later("operate"),
+    "status": _later("operate"),
+    "pause": _later("operate"),
+    "resume": _later("operate"),
+    "scale": _later("operate"),
+    "upgrade": _later("operate"),
+    "restore": _later("operate"),
     "help": _help,
     "version": _version,
 }

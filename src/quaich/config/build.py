@@ -305,6 +305,9 @@ class Builder:
             self.values[option.target] = reading.value
         for name in option.names:
             self.places[name] = item.place
+        for name in option.implies:
+            self.values[name] = True
+            self.places.setdefault(name, item.place)
 
     def _remark(self, item: Item, reading: Reading) -> None:
         remark, code = reading.remark, reading.code

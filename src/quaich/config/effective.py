@@ -136,6 +136,8 @@ class Config(ConfigBase):
     reload_on_exception_type: tuple[str, ...] = ()
     reload_on_exception_value: tuple[str, ...] = ()
     reload_on_exception_repr: tuple[str, ...] = ()
+    master_fifo: tuple[str, ...] = ()
+    control: str | None = None
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -173,4 +175,6 @@ FIXED = (
     "flock_wait",
     "flock2",
     "flock_wait2",
+    "master_fifo",
+    "control",
 )

@@ -223,6 +223,12 @@ def _texts(name: str, expected: str) -> Kind:
     return Kind(name, "tuple[str, ...]", expected, _text_reader(expected), repeats=True)
 
 
+def _read_path_or_off(text: str | None) -> Reading:
+    if not text:
+        raise Refused("a path, or false")
+    return Reading("" if is_false(text) else text)
+
+
 def choice(values: tuple[str, ...], later: tuple[str, ...] = ()) -> Kind:
     """One of a few words; those in ``later`` are known to uWSGI and not served yet."""
     expected = " or ".join(values)
@@ -253,6 +259,9 @@ STRING = _text("string", "a value")
 STRINGS = _texts("string", "a value")
 PATH = _text("path", "a path")
 PATHS = _texts("path", "a path")
+PATH_OR_OFF = Kind(
+    "path", "str", "a path, or false", _read_path_or_off, lambda value: str(value) or "false"
+)
 ADDRESSES = _texts("address", "an address such as 127.0.0.1:8080 or /run/app.sock")
 SOCKET_MAP = Kind(
     "socket:workers",

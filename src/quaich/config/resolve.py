@@ -24,6 +24,8 @@ __all__ = ["MAX_NOTES", "Resolution", "compatible", "dump", "modern", "shorten"]
 DEFAULT_ADDRESS = "127.0.0.1:8080"
 DEFAULT_MODERN_ADDRESS = "127.0.0.1:8000"
 _ACTIONS = ("help", "version")
+# What is done at once with the value, wherever it stands; on a command line nothing else is read.
+_ERRANDS = ("stop", "reload", "pause", "suspend", "resume", "connect-and-read")
 _MODERN_DEFAULTS = ("master", "need_app", "die_on_term", "vacuum", "strict")
 
 
@@ -32,9 +34,10 @@ class Resolution:
     """A configuration and the items it was made from.
 
     ``action`` is set when something else than serving was asked for: ``help`` and ``version``
-    (nothing else was looked at then), ``dump-options``, ``get`` (``output`` holds the values) or
-    ``exit`` (with ``status``).  ``printed`` is what ``print`` and ``iprint`` have to say, and
-    ``fallback`` the configuration to use when this one cannot be started.
+    (nothing else was looked at then), ``dump-options``, ``get`` (``output`` holds the values),
+    ``exit`` (with ``status``), or an errand such as ``stop`` (``output`` holds the pid file).
+    ``printed`` is what ``print`` and ``iprint`` have to say, and ``fallback`` the configuration to
+    use when this one cannot be started.
     """
 
     config: Config
@@ -71,6 +74,9 @@ def read_compatible(
     action = _action(line.items)
     if action:
         return Resolution(Config(), action=action)
+    errand = _errand(line.items)
+    if errand is not None:
+        return errand
     collector = Collector(host, environ)
     try:
         collector.add_all(environment.read(environ, environment.UWSGI))
@@ -118,6 +124,9 @@ def _build(
     collector.add_all(environment.read(environ, environment.QUAICH))
     collector.finish()
     builder = Builder(door, collector, host, errors)
+    errand = _errand(builder.items)
+    if errand is not None:
+        return errand
     wanted = [item for item in builder.items if item.key in ("get", "dump-options")]
     if wanted:
         return Resolution(
@@ -167,6 +176,13 @@ def _action(items: Sequence[Item]) -> str:
         if option.name in _ACTIONS:
             return option.name
     return ""
+
+
+def _errand(items: Sequence[Item]) -> Resolution | None:
+    for item in items:
+        if item.key in _ERRANDS:
+            return Resolution(Config(), action=item.key, output=(item.value or "",))
+    return None
 
 
 def _application(line: commandline.CommandLine) -> list[Item]:

@@ -18,6 +18,7 @@ from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
 from quaich.master import launch, upgrade
+from quaich.master.desk import Desk
 from quaich.master.estate import Estate, State
 from quaich.master.instance import Locks
 from quaich.master.load import Load
@@ -73,8 +74,11 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         naming.show(config, naming.MASTER if supervised else naming.worker(1))
         if supervised:
             process.adopt_orphans()
-            estate = Estate(tuple(server.listeners), server.leftovers(), lounge.open_pair())
-            return _supervise(server, estate, reload)
+            desk = Desk(config, os.environ, server.log)
+            desk.open()
+            leftovers = (*server.leftovers(), *desk.leftovers())
+            estate = Estate(tuple(server.listeners), leftovers, lounge.open_pair())
+            return _supervise(server, estate, reload, desk)
         status = _serve_alone(config, server)
         server.close(failed=False)
         return status
@@ -107,16 +111,24 @@ def resume(reload: Callable[[], Config]) -> int:
         f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} goes on "
         f"generation={state.plan.current}"
     )
-    return _supervise(server, state.estate, reload, state)
+    desk = Desk(state.config, os.environ, server.log)
+    return _supervise(server, state.estate, reload, desk, state)
 
 
 def _supervise(
-    server: "_Server", estate: Estate, reload: Callable[[], Config], state: State | None = None
+    server: "_Server",
+    estate: Estate,
+    reload: Callable[[], Config],
+    desk: Desk,
+    state: State | None = None,
 ) -> int:
-    sides: list[Side] = [server.locks, Load(), Waker()]
-    status = Master(
-        server.config, lambda: _with_master(reload()), estate, server.log, sides, state
-    ).run()
+    sides: list[Side] = [server.locks, Load(), Waker(), *desk.sides]
+    try:
+        status = Master(
+            server.config, lambda: _with_master(reload()), estate, server.log, sides, state
+        ).run()
+    finally:
+        desk.close()
     server.close(failed=status != 0)
     return status
 

@@ -47,7 +47,7 @@ def test_compatible(arguments: str, items: list[tuple[str, str | None]], others:
         ("--harakri=3", "unknown option --harakri; did you mean --harakiri?"),
         ("--quux", "unknown option --quux"),
         ("--=x", "unknown option --"),
-        ("--mast", "--mast is ambiguous: it may be --master, --master-as-root, --master-fifo"),
+        ("--mast", "--mast is ambiguous: it may be --master, --master-fifo, --master-as-root"),
         ("--chmo=660", "--chmo is ambiguous"),
         ("--r", "more"),
         ("--master=false", "--master takes no value on the command line"),

@@ -364,7 +364,7 @@ def test_nothing_to_say(host: Host, line: str) -> None:
         ("chroot = /x", "site.ini:2: chroot: not supported yet, and it cannot be ignored: it conf"),
         ("route = ^/admin basicauth:x", "its rules may refuse or protect requests"),
         ("https-socket = :443,a,b", "it protects connections with TLS"),
-        ("stop = /x.pid", "it asks for an action instead of a server"),
+        ("signal = 9", "it asks for an action instead of a server"),
         ("strict = true\nvaccum = 1", 'site.ini:3: unknown option "vaccum"; did you mean vacuum?'),
         ("vaccum = 1\nstrict", 'site.ini:2: unknown option "vaccum"; did you mean vacuum?'),
         ("strict\nbase = /x\nchdir = %(base)", "declare it: set-placeholder = base=/x"),

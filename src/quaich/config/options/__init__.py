@@ -12,6 +12,7 @@ from quaich.config.options import (
     app,
     capabilities,
     cheaper,
+    control,
     effectless,
     files,
     known_config,
@@ -37,7 +38,7 @@ from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
 _HAND_WRITTEN = (
     *(sockets, app, python, process, logging, files, language),
-    *(cheaper, resources, reload, workers, warm),
+    *(cheaper, resources, reload, workers, warm, control),
     limits,
 )
 _KNOWN = (

@@ -41,7 +41,7 @@ REASONS = {
         "response-route-label response-route-if response-route-if-not response-route-run"
     ),
     _ACTION: (
-        "stop reload pause suspend resume connect-and-read extract print-sym "
+        "extract print-sym "
         "print-symbol imperial-monitor-list imperial-monitors-list signal logger-list "
         "loggers-list alarm-list alarms-list cheaper-algo-list cheaper-algos-list cheaper-list "
         "router-list routers-list clock-list clocks-list loop-list loops-list plugins-list "

@@ -6,7 +6,6 @@ A row is name, argument, kind, then its short flag and whether uWSGI starts a ma
 ROWS = {
     "config": ("mode required string",),
     "tools": (
-        "connect-and-read required special",
         "extract required special",
         "imperial-monitor-list none bool",
         "imperial-monitors-list none bool",

@@ -71,11 +71,6 @@ ROWS = {
         "spooler-harakiri required seconds",
     ),
     "reload-control": (
-        "stop required special",
-        "reload required special",
-        "pause required special",
-        "suspend required special",
-        "resume required special",
         "mule-reload-mercy required seconds",
         "mem-collector-freq required seconds",
         "reload-on-fd required stringlist master",
@@ -91,7 +86,6 @@ ROWS = {
         "check-mount required stringlist master",
         "mount-check required stringlist master",
         "propagate-touch none bool",
-        "master-fifo required stringlist master",
         "check-interval required seconds master",
     ),
     "hooks": (

@@ -1,0 +1,85 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quaich.cli import procs
+from quaich.cli.main import main
+from quaich.errors import QuaichError
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/usr/bin/uwsgi --ini a.ini", True),
+        ("uwsgi_python311 --ini a.ini", True),
+        ("uwsgi-core", True),
+        ("quaich serve a:b", True),
+        ("/usr/bin/python3 /usr/local/bin/quaich serve a:b", True),
+        ("python3.11 -u -X dev -m quaich --ini a.ini", True),
+        ("/srv/venv/bin/python /srv/venv/bin/uwsgi a.ini", True),
+        ("python -m http.server", False),
+        ("python -c quaich", False),
+        ("python", False),
+        ("vim /etc/uwsgi/uwsgi.ini", False),
+        ("vim uwsgi", False),
+        ("/usr/bin/uwsgitop 127.0.0.1:9", False),
+        ("/srv/quaich/bin/other", False),
+        ("", False),
+    ],
+)
+def test_command_lines_of_servers(line: str, expected: bool) -> None:
+    assert procs.is_server_command(line.split()) is expected
+
+
+def test_a_title_of_uwsgi() -> None:
+    assert procs.is_server_command(["uWSGI master"])
+    assert not procs.is_server_command(["my site"])
+
+
+def test_whatever_its_name_it_holds_the_scoreboard() -> None:
+    assert not procs.is_server(os.getpid())
+    fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC)
+    try:
+        assert procs.is_server(os.getpid())
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("junk\n", "junk"), ("", ""), ("0", "0"), ("1", "1"), ("-5", "-5"), ("9" * 40, "9" * 20)],
+)
+def test_a_file_without_a_pid(tmp_path: Path, text: str, shown: str) -> None:
+    (tmp_path / "pid").write_text(text)
+    with pytest.raises(QuaichError) as caught:
+        procs.pid_in(str(tmp_path / "pid"))
+    assert str(caught.value) == f'{tmp_path}/pid: expected the pid of a server, got "{shown}"'
+
+
+def test_another_program_is_never_signalled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        path = tmp_path / "pid"
+        path.write_text(f"{other.pid}\n")
+        for option in ("stop", "reload", "pause", "suspend", "resume"):
+            assert main(["quaich", f"--{option}", str(path)]) == 1
+            assert f"--{option}: {path}: pid {other.pid} (" in (err := capsys.readouterr().err)
+            assert "is neither quaich nor uWSGI; it was not signalled" in err
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.communicate()
+    # Waited for, so the pid is nobody's.
+    with pytest.raises(QuaichError, match=f"pid {other.pid} does not run; the file is stale"):
+        procs.send(other.pid, signal.SIGINT, str(path))
+
+
+def test_no_pid_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["quaich", "--http-socket", ":0", "--stop", "/none.pid"]) == 1
+    assert capsys.readouterr().err == "quaich: --stop: /none.pid: no such file or directory\n"
