@@ -263,9 +263,7 @@ class Builder:
         return self._suggestions.get(key, "")
 
     def _unsupported(self, option: Option, item: Item) -> None:
-        if option.implies:
-            self.values.update(dict.fromkeys(option.implies, True))
-            self.places.update(dict.fromkeys(option.implies, item.place))
+        self._imply(option, item)
         if option.kind is FLAG and is_false(item.value):
             return
         refused = option.relation == REFUSED
@@ -282,7 +280,12 @@ class Builder:
         with suppress(Refused):
             self._remark(item, option.kind.read(item.value))
 
+    def _imply(self, option: Option, item: Item) -> None:
+        self.values.update(dict.fromkeys(option.implies, True))
+        self.places.update(dict.fromkeys(option.implies, item.place))
+
     def _take(self, option: Option, item: Item) -> None:
+        self._imply(option, item)
         if option.acts:
             self._act(option, item)
             return

@@ -633,3 +633,9 @@ def test_reading_again_gives_the_same(host: Host) -> None:
     machine = host({"a.ini": "[uwsgi]\nsocket=:0\nvaccum=1\nprocesses=3"})
     argv = ["quaich", "a.ini"]
     assert compatible(argv, {}, machine) == compatible(argv, {}, machine)
+
+
+@pytest.mark.parametrize("option", ["--idle 5", "--cheap", "--touch-reload x"])
+def test_an_option_that_needs_a_master_starts_one(host: Host, option: str) -> None:
+    assert read(host, f"--http-socket :0 -w x {option}").master
+    assert not read(host, "--http-socket :0 -w x").master
