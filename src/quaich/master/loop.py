@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from quaich.config.base import WARNING
 from quaich.config.effective import Config
@@ -22,6 +23,7 @@ from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.master import vocabulary as facts
 from quaich.master.plan import Plan
+from quaich.master.side import Side
 from quaich.master.spawn import spawn
 from quaich.master.watch import Watch, limits_of
 from quaich.net.listen import BoundListener
@@ -31,9 +33,12 @@ from quaich.sys.process import describe_end
 from quaich.worker import messages
 from quaich.worker.zygote import Bootstrap
 
-_HANDLED = ("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD")
+_HANDLED = (
+    *("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGUSR1", "SIGUSR2"),
+    *("SIGTSTP", "SIGWINCH", "SIGURG", "SIGTTIN", "SIGTTOU"),
+)
 # Without a meaning here, and fatal if the kernel's default were left in place.
-_IGNORED = ("SIGUSR1", "SIGUSR2", "SIGALRM")
+_IGNORED = ("SIGALRM",)
 
 _CREDENTIALS = struct.Struct("=3i")
 # Packets read from one channel at a time: a worker that floods it does not hold up the others.
@@ -85,13 +90,19 @@ class Master:
     """Supervises until the plan says to leave."""
 
     def __init__(
-        self, config: Config, reload: Callable[[], Config], estate: Estate, log: Log
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        estate: Estate,
+        log: Log,
+        sides: Sequence[Side] = (),
     ) -> None:
         self._config = config
         self._reload = reload
         self._estate = estate
-        self._log = log
-        self._plan = Plan(policy_of(config))
+        self.log = log
+        self.plan = Plan(policy_of(config))
+        self._sides = tuple(sides)
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
         self._held: dict[int, _Held] = {}
@@ -112,48 +123,88 @@ class Master:
             signal.signal(signal.Signals[name], lambda number, frame: None)
         for name in _IGNORED:
             signal.signal(signal.Signals[name], signal.SIG_IGN)
-        self._selector.register(self._wake, selectors.EVENT_READ)
+        self.watch(self._wake, self._read_signals)
+        for side in self._sides:
+            side.attach(self)
         try:
-            self._perform(self._plan.start())
+            self._perform(self.plan.start())
             while self._status is None:
                 self._wait()
                 while self._events:
                     event = self._events.popleft()
-                    self._perform(self._plan.handle(event, time.monotonic()))
+                    self._perform(self.plan.handle(event, time.monotonic()))
             return self._status
         finally:
             signal.set_wakeup_fd(-1)
+            for side in self._sides:
+                side.close()
+
+    # The house of the sides.
+
+    @property
+    def listeners(self) -> Sequence[BoundListener]:
+        """The sockets that the server listens on."""
+        return self._estate.listeners
+
+    def config(self, generation: int) -> Config | None:
+        """The configuration of a generation, None when it is gone."""
+        held = self._held.get(generation)
+        return None if held is None else held.config
+
+    def scoreboard(self, generation: int) -> Scoreboard | None:
+        """What a generation's workers report, None when it is gone."""
+        held = self._held.get(generation)
+        return None if held is None else held.scoreboard
+
+    def watch(self, fd: int, callback: Callable[[], None], writing: bool = False) -> None:
+        """Call back whenever a descriptor can be read (or written)."""
+        mask = selectors.EVENT_WRITE if writing else selectors.EVENT_READ
+        if fd in self._selector.get_map():
+            self._selector.modify(fd, mask, callback)
+        else:
+            self._selector.register(fd, mask, callback)
+
+    def unwatch(self, fd: int) -> None:
+        """Stop that, before the descriptor is closed."""
+        self._selector.unregister(fd)
+
+    def tell(self, event: facts.Event) -> None:
+        """Queue an event for the plan."""
+        self._events.append(event)
 
     # What happened.
 
     def _wait(self) -> None:
         """Sleep until something happened, and queue it."""
-        deadline = self._plan.deadline()
         watching = self._watching()
+        times = [self.plan.deadline(), *(side.due() for side in self._sides)]
         if watching:
-            deadline = self._watch.due if deadline is None else min(deadline, self._watch.due)
+            times.append(self._watch.due)
+        deadline = min((each for each in times if each is not None), default=None)
         timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         for key, _ in self._selector.select(timeout):
-            if key.data is None:
-                self._read_signals()
-            else:
-                self._read_channel(key.data)
+            # One callback may have ended what the next is about.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data()
         self._reap()
-        if watching and time.monotonic() >= self._watch.due:
-            self._look(time.monotonic())
+        now = time.monotonic()
+        if watching and now >= self._watch.due:
+            self._look(now)
+        for side in self._sides:
+            side.turn(now)
         self._events.append(facts.Tick())
 
     def _watching(self) -> bool:
         """Whether a limit or a file is to be looked at, once a second."""
-        held = self._held.get(self._plan.current)
+        held = self._held.get(self.plan.current)
         if held is not None and held.config.touch_reload:
             return True
-        return any(each.policy.limits.any for each in self._plan.generations.values())
+        return any(each.policy.limits.any for each in self.plan.generations.values())
 
     def _look(self, now: float) -> None:
         boards = {number: held.scoreboard for number, held in self._held.items()}
-        self._events.extend(self._watch.breaches(self._plan.generations.values(), boards, now))
-        held = self._held.get(self._plan.current)
+        self._events.extend(self._watch.breaches(self.plan.generations.values(), boards, now))
+        held = self._held.get(self.plan.current)
         touched = self._watch.touched(held.config) if held is not None else []
         if touched:
             # However many files, it is one reload.
@@ -172,7 +223,9 @@ class Master:
                 break
             if pid == 0:
                 break
-            ended.append(facts.Died(pid, describe_end(status)))
+            how = describe_end(status)
+            if not any(side.died(pid, how) for side in self._sides):
+                ended.append(facts.Died(pid, how))
         if ended:
             for channel in list(self._channels):
                 self._read_channel(channel)
@@ -199,14 +252,14 @@ class Master:
         try:
             message = messages.decode(packet)
         except ValueError as error:
-            self._log.warning(f"pid={sender} sent what is {error}")
+            self.log.warning(f"pid={sender} sent what is {error}")
             return
         number = channel.generation
         match message:
             case messages.Ready(slot):
                 self._events.append(facts.Ready(number, slot, sender))
             case _ if sender != channel.zygote:
-                self._log.warning(f"pid={sender} spoke for a zygote; ignored")
+                self.log.warning(f"pid={sender} spoke for a zygote; ignored")
             case messages.Loaded():
                 self._events.append(facts.Loaded(number, sender))
             case messages.LoadFailed(reason, status):
@@ -236,9 +289,15 @@ class Master:
                 case facts.Forget(generation):
                     self._forget(generation)
                 case facts.Say(level, text):
-                    getattr(self._log, level)(text)
+                    getattr(self.log, level)(text)
                 case facts.Leave(status):
                     self._status = status
+            now = time.monotonic()
+            heeded = [side.heed(action, now) for side in self._sides]
+            if isinstance(action, facts.Perform) and not any(heeded):
+                text = f"{action.meaning.value}: there is nothing set up for it"
+                self.log.warning(text)
+                self._perform([facts.Answer(action.ticket, False, text)])
 
     def _start_zygote(self, number: int, reload: bool) -> None:
         try:
@@ -256,9 +315,9 @@ class Master:
             config = self._reload()
             privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
             for note in config.notes:
-                (self._log.warning if note.severity == WARNING else self._log.info)(str(note))
+                (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
             if config.listeners != self._config.listeners:
-                self._log.warning("the addresses to listen on changed; that needs a restart")
+                self.log.warning("the addresses to listen on changed; that needs a restart")
         # A reload must not replace an application by none.
         need_app = reload or config.need_app
         held = _Held(config, need_app, Scoreboard.create(config.processes, config.threads))
@@ -289,7 +348,7 @@ class Master:
             theirs.close()
         held.channel = _Channel(number, pid, ours)
         self._channels.append(held.channel)
-        self._selector.register(ours, selectors.EVENT_READ, held.channel)
+        self.watch(ours.fileno(), partial(self._read_channel, held.channel))
         return facts.ZygoteStarted(number, pid, policy_of(held.config))
 
     def _fork(self, number: int, slot: int, seat: int) -> None:
@@ -309,7 +368,7 @@ class Master:
 
     def _close(self, channel: _Channel) -> None:
         self._channels.remove(channel)
-        self._selector.unregister(channel.socket)
+        self.unwatch(channel.socket.fileno())
         channel.socket.close()
 
 

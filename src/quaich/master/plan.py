@@ -29,13 +29,16 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
                zygote cannot fork or no seat is free; a relief likewise, until it is the worker
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 
 from quaich.master import replacement
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.vocabulary import (
     Action,
+    Answer,
+    Asked,
     Breach,
     Died,
     Event,
@@ -47,8 +50,10 @@ from quaich.master.vocabulary import (
     Loaded,
     LoadFailed,
     Meaning,
+    Perform,
     Policy,
     Ready,
+    Resize,
     Say,
     Signal,
     StartFailed,
@@ -61,6 +66,18 @@ from quaich.master.vocabulary import (
 
 # The exit status, known from uWSGI, of a server that could load no application.
 NO_APPLICATION = 22
+
+
+_RELOADS = (Meaning.RELOAD, Meaning.BRUTAL_RELOAD, Meaning.CHAIN_RELOAD)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A reload that is asked for, by all these tickets."""
+
+    meaning: Meaning
+    argument: int | None
+    tickets: list[int]
 
 
 class Phase(Enum):
@@ -85,8 +102,9 @@ class Plan:
         self.newest = 1
         # The generation a reload is raising, and the reload to do after it.
         self.raising: int | None = None
-        self.brutal = False
-        self.again: Meaning | None = None
+        self.wish: Wish | None = None
+        self.again: Wish | None = None
+        self._leavers: list[int] = []
         self._actions: list[Action] = []
 
     def start(self) -> list[Action]:
@@ -123,6 +141,10 @@ class Plan:
                 self._breach(event, now)
             case Touched(path):
                 self._touched(path)
+            case Asked():
+                self._asked(event, now)
+            case Resize():
+                pass
             case Tick():
                 self._tick(now)
         self._settle()
@@ -143,48 +165,72 @@ class Plan:
     def _ending(self) -> bool:
         return self.phase in (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
 
-    # Signals.
+    # What is asked for.
 
     def _signal(self, name: str, now: float) -> None:
         meaning = self.policy.signals.get(name)
         if meaning is None or self.phase in (Phase.STOPPING, Phase.OVER):
             return
         self._say("info", f"signal={name} action={meaning.value.replace(' ', '-')}")
-        if meaning in (Meaning.RELOAD, Meaning.BRUTAL_RELOAD):
-            self._ask_reload(meaning)
-        elif meaning is Meaning.DRAIN and self.phase is not Phase.DRAINING:
+        self._asked(Asked(meaning), now)
+
+    def _asked(self, event: Asked, now: float) -> None:
+        if self.phase in (Phase.STOPPING, Phase.OVER):
+            self._answer([event.ticket], False, "the server stops")
+        elif event.meaning in _RELOADS:
+            self._ask_reload(event)
+        elif event.meaning is Meaning.DRAIN and self.phase is not Phase.DRAINING:
+            self._leavers.append(event.ticket)
             self._end(Phase.DRAINING, 0, now)
-        else:
+        elif event.meaning in (Meaning.DRAIN, Meaning.STOP):
+            self._leavers.append(event.ticket)
             self._end(Phase.STOPPING, 0, now)
+        else:
+            self._do(Perform(event.meaning, event.ticket))
+
+    def _answer(self, tickets: Iterable[int], ok: bool, text: str) -> None:
+        self._actions += [Answer(ticket, ok, text) for ticket in tickets if ticket]
 
     def _touched(self, path: str) -> None:
         if not self._ending:
             self._say("info", f"touched={path} action=reload")
-            self._ask_reload(Meaning.RELOAD)
+            self._ask_reload(Asked(Meaning.RELOAD))
 
-    def _ask_reload(self, meaning: Meaning) -> None:
+    def _ask_reload(self, event: Asked) -> None:
         if self._ending:
-            return
-        if self.phase is Phase.STARTING or self.raising is not None:
-            self.again = meaning
+            self._answer([event.ticket], False, "the server stops")
+        elif self.phase is Phase.STARTING or self.raising is not None:
+            # However many are asked for meanwhile, one follows, as the last one has it.
+            waiting = self.again.tickets if self.again else []
+            self.again = Wish(event.meaning, event.argument, [*waiting, event.ticket])
         else:
-            self._reload(meaning)
+            self._reload(Wish(event.meaning, event.argument, [event.ticket]))
 
-    def _reload(self, meaning: Meaning) -> None:
+    def _reload(self, wish: Wish) -> None:
         self.newest += 1
         self.raising = self.newest
-        self.brutal = meaning is Meaning.BRUTAL_RELOAD
+        self.wish = wish
         self._do(StartZygote(self.newest, reload=True))
 
-    def _raised(self) -> None:
+    def _raised(self, ok: bool, text: str) -> None:
         """A reload is over, well or badly: the next, if one was asked for."""
         self.raising = None
+        wish, self.wish = self.wish, None
+        if wish is not None:
+            self._answer(wish.tickets, ok, text)
         again, self.again = self.again, None
-        if again is not None and not self._ending:
+        if again is None:
+            return
+        if self._ending:
+            self._answer(again.tickets, False, "the server stops")
+        else:
             self._reload(again)
 
     def _end(self, phase: Phase, status: int, now: float) -> None:
         self.phase = phase
+        for wish in (self.wish, self.again):
+            self._answer(wish.tickets if wish else [], False, "the server stops")
+        self.wish = self.again = None
         self.status = status
         for generation in self.generations.values():
             self._retire(generation, phase is Phase.STOPPING, now)
@@ -222,7 +268,7 @@ class Plan:
             f"{reason}",
         )
         self._retire(generation, False, now)
-        self._raised()
+        self._raised(False, reason)
 
     # Zygotes.
 
@@ -246,7 +292,7 @@ class Plan:
             self._say(
                 "error", f"reload refused, generation={self.current} serves on: {event.reason}"
             )
-            self._raised()
+            self._raised(False, event.reason)
         else:
             self._say("error", event.reason)
             self._end(Phase.STOPPING, event.status, now)
@@ -346,11 +392,12 @@ class Plan:
             "info", f"generation={generation.number} serves workers={len(generation.workers)}"
         )
         if generation.number == self.raising:
-            self._retire(self.generations[self.current], self.brutal, now)
+            brutal = self.wish is not None and self.wish.meaning is Meaning.BRUTAL_RELOAD
+            self._retire(self.generations[self.current], brutal, now)
             self.current = generation.number
         else:
             self.phase = Phase.SERVING
-        self._raised()
+        self._raised(True, f"generation={generation.number} serves")
 
     # Limits.
 
@@ -442,4 +489,5 @@ class Plan:
                 self._do(Forget(generation.number))
         if self._ending and self.phase is not Phase.OVER and not self.generations:
             self.phase = Phase.OVER
+            self._answer(self._leavers, True, "the server has ended")
             self._do(Leave(self.status))

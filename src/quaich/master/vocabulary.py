@@ -10,25 +10,55 @@ from enum import Enum
 
 
 class Meaning(Enum):
-    """What a signal asks for."""
+    """What a signal, a letter in the master's FIFO, or a command asks for."""
 
     RELOAD = "reload"
     BRUTAL_RELOAD = "brutal reload"
+    CHAIN_RELOAD = "chain reload"
+    WORKERS_RELOAD = "workers reload"
+    BRUTAL_WORKERS_RELOAD = "brutal workers reload"
+    RESTORE = "restore"
+    REFORK = "refork"
+    UPGRADE = "upgrade"
     DRAIN = "drain"
     STOP = "stop"
+    PAUSE = "pause"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    MORE = "more"
+    FEWER = "fewer"
+    SCALE = "scale"
+    CHEAP = "cheap"
+    WAKE = "wake"
+    STATISTICS = "statistics"
+    STATUS = "status"
+    REOPEN = "reopen"
+    ROTATE = "rotate"
+    PIDFILES = "pidfiles"
+
+
+_SAME_IN_BOTH = {
+    "SIGHUP": Meaning.RELOAD,
+    "SIGUSR1": Meaning.STATISTICS,
+    "SIGUSR2": Meaning.STATUS,
+    "SIGTSTP": Meaning.PAUSE,
+    "SIGWINCH": Meaning.WAKE,
+    "SIGURG": Meaning.RESTORE,
+    "SIGTTIN": Meaning.MORE,
+    "SIGTTOU": Meaning.FEWER,
+}
 
 
 def meanings(door: str, die_on_term: bool) -> Mapping[str, Meaning]:
     """The signals of a front door; those not named here are ignored."""
-    reload = {"SIGHUP": Meaning.RELOAD}
     if door == "modern":
         drain = {"SIGTERM": Meaning.DRAIN, "SIGINT": Meaning.DRAIN}
-        return reload | drain | {"SIGQUIT": Meaning.STOP}
+        return _SAME_IN_BOTH | drain | {"SIGQUIT": Meaning.STOP}
     term, quit_ = Meaning.BRUTAL_RELOAD, Meaning.STOP
     if die_on_term:
         # uWSGI's option exchanges the two.
         term, quit_ = quit_, term
-    return reload | {"SIGINT": Meaning.STOP, "SIGTERM": term, "SIGQUIT": quit_}
+    return _SAME_IN_BOTH | {"SIGINT": Meaning.STOP, "SIGTERM": term, "SIGQUIT": quit_}
 
 
 class Verdict(Enum):
@@ -186,6 +216,28 @@ class Touched:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Somebody asks for something, and is answered under ``ticket``; 0 is nobody.
+
+    ``argument`` is the number of workers of SCALE, and the generation of RESTORE (None: the one
+    that served before).
+    """
+
+    meaning: Meaning
+    ticket: int = 0
+    argument: int | None = None
+
+
+@dataclass(frozen=True)
+class Resize:
+    """A generation should have this many workers; ``cause`` is for the log."""
+
+    generation: int
+    wanted: int
+    cause: str
+
+
+@dataclass(frozen=True)
 class Tick:
     """A deadline may have passed."""
 
@@ -202,6 +254,8 @@ Event = (
     | Died
     | Breach
     | Touched
+    | Asked
+    | Resize
     | Tick
 )
 
@@ -250,10 +304,38 @@ class Say:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far what was asked for under a ticket has come."""
+
+    ticket: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of what was asked for under a ticket."""
+
+    ticket: int
+    ok: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Perform:
+    """Do what was asked for and is no matter of the plan: print, reopen, wake, upgrade.
+
+    Whoever performs it tells the outcome under the ticket.
+    """
+
+    meaning: Meaning
+    ticket: int = 0
+
+
+@dataclass(frozen=True)
 class Leave:
     """Everything is gone: end with this status."""
 
     status: int
 
 
-Action = StartZygote | Fork | Kill | Forget | Say | Leave
+Action = StartZygote | Fork | Kill | Forget | Say | Progress | Answer | Perform | Leave
