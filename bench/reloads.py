@@ -28,7 +28,7 @@ from bench import peers
 from bench.steady import APPLICATION, KEPT, ONCE, SELDOM, Clients, Outcome, Target
 from tests.support.nginx import Nginx
 from tests.support.ports import free_port
-from tests.support.processes import in_session, open_descriptors, resident, wait_until
+from tests.support.processes import open_descriptors, resident, wait_until
 from tests.support.server import Server, command
 
 NGINX = """
@@ -197,14 +197,14 @@ def break_and_mend(here: Site, variant: Variant, count: int, notes: list[str]) -
     kinds = list(variant.broken)
     for number in range(count):
         kind = kinds[number % len(kinds)]
-        refused = len(re.findall(r"reload refused|was dropped", here.log))
+        refused = len(re.findall(r"^error: .* serves on: ", here.log, re.M))
         code.write_text(variant.broken[kind])
         began = time.monotonic()
         here.server.send(signal.SIGHUP)
         try:
             wait_until(
                 lambda refused=refused: (  # type: ignore[misc]
-                    len(re.findall(r"reload refused|was dropped", here.log)) > refused
+                    len(re.findall(r"^error: .* serves on: ", here.log, re.M)) > refused
                 ),
                 10,
                 "refused",
@@ -228,17 +228,30 @@ def break_and_mend(here: Site, variant: Variant, count: int, notes: list[str]) -
             notes.append(f"{kind}: the mended code does not serve within 10 s")
 
 
-def settle(here: Site, family: int, timeout: float) -> None:
-    """Wait until no generation is coming or leaving."""
-    quiet = [time.monotonic(), len(here.log)]
+def leads(pid: int) -> bool:
+    """Whether a process leads its group, as a zygote does."""
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def settle(here: Site, workers: int, timeout: float) -> None:
+    """Wait until no generation is coming or leaving: one zygote at most, and for a while."""
+    since, last = time.monotonic(), [-1]
 
     def calm() -> bool:
-        now, size = time.monotonic(), len(here.log)
-        if size != quiet[1] or len(in_session(here.server.pid)) != family:
-            quiet[:] = [now, size]
-        return now - quiet[0] > 1.5
+        nonlocal since, last
+        children = [each.pid for each in here.server.children() if each.parent == here.server.pid]
+        zygotes = [pid for pid in children if leads(pid)]
+        # Workers may be replaced at any time; one more then exists for a moment.
+        settled = len(zygotes) <= 1 and 0 <= len(children) - len(zygotes) - workers <= 1
+        now = time.monotonic()
+        if not settled or zygotes != last:
+            since, last = now, zygotes
+        return now - since > 1.5
 
-    wait_until(calm, timeout, f"{family} processes and a quiet log")
+    wait_until(calm, timeout, f"one generation of {workers} workers")
 
 
 def measure(
@@ -249,7 +262,6 @@ def measure(
     try:
         clients.phase("warm")
         time.sleep(2)
-        family = len(here.server.processes())
         held, memory = open_descriptors(here.server.pid), resident(here.server.pid)
         clients.phase("peace")
         time.sleep(options.peace)
@@ -260,7 +272,7 @@ def measure(
         else:
             disturb(here, variant, count, gap, random.Random(options.seed))
         try:
-            settle(here, family, 90)
+            settle(here, options.workers, 90)
         except AssertionError as error:
             left = [f"{each.pid} {each.name}" for each in here.server.processes()]
             notes.append(f"{error}; there are {left}")
@@ -268,6 +280,10 @@ def measure(
         grown = open_descriptors(here.server.pid) - held
         if grown > 0 and "uwsgi" not in here.name:
             notes.append(f"the master has {grown} descriptors more than before")
+        for pattern in ("killed: did not leave", "a defect in quaich", "Traceback"):
+            seen = here.log.count(pattern)
+            if seen and not variant.broken:
+                notes.append(f"{seen} times in the log: {pattern}")
         more = (resident(here.server.pid) - memory) / 1024
         print(f"  the master: {grown:+d} descriptors, {more:+.0f} KiB", flush=True)
         outcome = clients.end()
@@ -282,10 +298,10 @@ def table(found: Measured) -> str:
     reasons: dict[tuple[str, str], Counter[str]] = {}
     for each in found.outcome.failures:
         reasons.setdefault((each.target, each.kind), Counter())[each.reason] += 1
+    heads = "path        clients   requests failed kept-closed  p50 ms   p99 ms  slowest  in peace"
     lines = [
         f"{found.name}: {found.reloads} reloads asked for, {found.began} done",
-        f"{'path':11} {'clients':9} {'requests':>8} {'failed':>6} {'kept-closed':>11}"
-        + f" {'p50 ms':>7} {'p99 ms':>8} {'slowest':>8}  {'in peace':>8}  other failures",
+        f"{heads}  other failures",
     ]
     for row in rows:
         why = reasons.get((row.target, row.kind), Counter())
