@@ -318,7 +318,8 @@ def table(found: Measured) -> str:
     lines.append(
         f"{'all':21} {sum(row.sent for row in rows):8} {failed:6}  slowest {slowest * 1e3:.0f} ms,"
         f" in peace {found.peace * 1e3:.0f}, allowed {found.limit * 1e3:.0f};"
-        f" the load itself was late by {found.outcome.late * 1e3:.0f}"
+        f" the load itself was late by {found.outcome.late * 1e3:.0f};"
+        f" {sum(row.dropped for row in rows)} idle connections closed by the server"
     )
     return "\n".join([*lines, *(f"PROBLEM {note}" for note in found.notes)])
 
