@@ -78,7 +78,11 @@ class Failure:
 
 @dataclass
 class Row:
-    """What one kind of client saw of one target in one phase."""
+    """What one kind of client saw of one target in one phase.
+
+    ``dropped`` connections were closed by the server when nothing was asked on them; ``stalled``
+    requests took more than a second.
+    """
 
     phase: str
     target: str
@@ -90,6 +94,7 @@ class Row:
     slowest: float = 0.0
     slowest_at: float = 0.0
     dropped: int = 0
+    stalled: int = 0
 
 
 @dataclass
@@ -138,6 +143,7 @@ class Load:
         self.rate = float(plan["rate"])
         self.kept = int(plan["kept"])
         self.timeout = float(plan["timeout"])
+        self.work = float(plan["work"])
         self.chance = random.Random(plan["seed"])
         self.epoll = select.epoll()
         self.open: dict[int, Connection] = {}
@@ -228,7 +234,7 @@ class Load:
     def _begin(self, conn: Connection, now: float) -> None:
         self.number += 1
         chance = self.chance.random()
-        work = 50 if chance < 0.01 else 10 if chance < 0.1 else 0
+        work = 50 if chance < 0.01 * self.work else 10 if chance < 0.1 * self.work else 0
         size = self.chance.choice((1, 500, 20000)) if self.chance.random() < 0.2 else 0
         lines = [
             f"{'POST' if size else 'GET'} /?n={self.number}&ms={work} HTTP/1.1",
@@ -360,12 +366,17 @@ class Load:
                 row.median = times[len(times) // 2][0]
                 row.most = times[min(len(times) - 1, int(len(times) * 0.99))][0]
                 row.slowest, row.slowest_at = times[-1]
+                row.stalled = sum(took > 1 for took, _ in times)
             self.outcome.rows.append(row)
         return self.outcome
 
 
 class Clients:
-    """The load as the one who drives it sees it."""
+    """The load as the one who drives it sees it.
+
+    ``rate`` is in requests a second over all targets; of every hundred one sleeps for 50 ms in the
+    application and nine for 10, times ``work``.
+    """
 
     def __init__(
         self,
@@ -374,6 +385,7 @@ class Clients:
         rate: float,
         kept: int = 4,
         timeout: float = 15.0,
+        work: float = 1.0,
         seed: int = 1,
     ) -> None:
         plan = {
@@ -381,6 +393,7 @@ class Clients:
             "rate": rate,
             "kept": kept,
             "timeout": timeout,
+            "work": work,
             "seed": seed,
         }
         self._timeout = timeout
