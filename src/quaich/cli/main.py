@@ -7,7 +7,7 @@ it, so that small commands start fast.
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from quaich.errors import QuaichError, UsageError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from quaich.config.resolve import Resolution
 
 INTERRUPTED = 130
+# Set by a master that is executed anew, in place.
+_RESUME = "QUAICH_RESUME"
 _FILE_EXTENSIONS = ("ini", "xml", "yaml", "yml", "json", "js", "toml")
 
 USAGE = """\
@@ -139,8 +141,19 @@ def _start(argv: list[str], read: "Callable[..., Resolution]") -> tuple[int, str
     from quaich.config.sources import Host
 
     # A reload reads the same sources again, but the environment and stdin of the start.
-    environ: Mapping[str, str] = dict(os.environ)
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(_RESUME)}
     host = Host()
+
+    def reload() -> "Config":
+        again = read(argv, environ, host)
+        if again.action:
+            raise QuaichError(f"the configuration now asks for {again.action}")
+        return again.config
+
+    if _RESUME in os.environ:
+        from quaich.master.run import resume
+
+        return resume(reload), ""
     resolution = read(argv, environ, host)
     for text in resolution.printed:
         _print(f"{text}\n", sys.stderr)
@@ -150,12 +163,6 @@ def _start(argv: list[str], read: "Callable[..., Resolution]") -> tuple[int, str
         from quaich.config.resolve import dump
 
         _print(dump(resolution.items), sys.stderr)
-
-    def reload() -> "Config":
-        again = read(argv, environ, host)
-        if again.action:
-            raise QuaichError(f"the configuration now asks for {again.action}")
-        return again.config
 
     from quaich.master.run import start
 

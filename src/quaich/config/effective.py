@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quaich.config.base import ConfigBase, Diagnostic, ListenSpec
 
-__all__ = ["Config", "Diagnostic", "ListenSpec"]
+__all__ = ["FIXED", "Config", "Diagnostic", "ListenSpec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,12 @@ class Config(ConfigBase):
     log_5xx: bool = False
     strict: bool = False
     show_config: bool = False
+    touch_reload: tuple[str, ...] = ()
+    touch_workers_reload: tuple[str, ...] = ()
+    touch_chain_reload: tuple[str, ...] = ()
+    exit_on_reload: bool = False
+    startup_timeout: int = 0
+    snapshot: int = 0
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -86,4 +92,16 @@ class Config(ConfigBase):
     evil_reload_on_as: int = 0
     worker_reload_mercy: int = 60
     reload_mercy: int = 60
-    touch_reload: tuple[str, ...] = ()
+
+
+FIXED = (
+    # What a reload does not change.
+    "protocol",
+    "listen",
+    "chmod_socket",
+    "chown_socket",
+    "master",
+    "pidfile",
+    "umask",
+    "logto",
+)

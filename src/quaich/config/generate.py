@@ -20,13 +20,19 @@ from dataclasses import dataclass
 
 from quaich.config.base import ConfigBase, Diagnostic, ListenSpec
 
-__all__ = ["Config", "Diagnostic", "ListenSpec"]
+__all__ = ["FIXED", "Config", "Diagnostic", "ListenSpec"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ConfigBase):
     """Every effective value, whichever door and sources it came by."""
 
+'''
+
+_FIXED = '''
+
+FIXED = (
+    # What a reload does not change.
 '''
 
 
@@ -41,7 +47,9 @@ def _field(option: Option) -> str:
 
 def effective() -> str:
     """The source of ``effective.py``."""
-    return _HEAD + "".join(_field(option) for option in TABLE if option.target)
+    fields = "".join(_field(option) for option in TABLE if option.target)
+    fixed = [option.target for option in TABLE if option.target and not option.reloadable]
+    return _HEAD + fields + _FIXED + "".join(f'    "{name}",\n' for name in fixed) + ")\n"
 
 
 def outputs(root: Path) -> dict[Path, str]:

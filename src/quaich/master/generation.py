@@ -22,6 +22,7 @@ class Stage(Enum):
     RAISING = "raising"
     SERVING = "serving"
     RETIRING = "retiring"
+    ASLEEP = "asleep"
 
 
 class Post(Enum):
@@ -51,12 +52,12 @@ class Handle:
     seat: int = 0
     doomed: str = ""
 
-    def pause_after_death(self, now: float) -> float:
+    def pause_after_death(self, now: float, first: float = FIRST_PAUSE) -> float:
         """Count this death, and how long to wait before the next try."""
         self.failures = self.failures + 1 if now - self.since < SHORT_LIFE else 0
         if not self.failures:
             return 0.0
-        return float(min(FIRST_PAUSE * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE))
+        return float(min(first * 2 ** min(self.failures - 1, 10), max(first, LONGEST_PAUSE)))
 
     def alive(self) -> bool:
         """Whether there is a process behind it."""
@@ -73,6 +74,8 @@ class Generation:
 
     A worker that is to be replaced serves until its relief, the next worker of the same slot, is
     ready; then, or at once when it is killed, it is one of the outgoing, and has no successor.
+    ``wanted`` is how many slots should have a worker, ``until`` when it must be ready to serve.
+    One that retires with ``keep`` leaves its zygote behind, asleep.
     """
 
     number: int
@@ -82,10 +85,21 @@ class Generation:
     workers: dict[int, Handle] = field(default_factory=dict)
     relief: dict[int, Handle] = field(default_factory=dict)
     outgoing: list[Handle] = field(default_factory=list)
+    wanted: int = 0
+    until: float | None = None
+    keep: bool = False
 
     def crew(self) -> list[Handle]:
         """Every worker, whether it serves, is to serve, or leaves."""
         return [*self.workers.values(), *self.relief.values(), *self.outgoing]
+
+    def steady(self) -> bool:
+        """Whether it has the workers it should have, and none is being replaced."""
+        return (
+            len(self.workers) == self.wanted
+            and not self.relief
+            and all(each.post is Post.READY for each in self.workers.values())
+        )
 
     def processes(self) -> Iterator[Handle]:
         """Every handle with a process."""

@@ -10,22 +10,25 @@ import os
 import selectors
 import signal
 import socket
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
+from quaich import __version__
 from quaich.config.base import WARNING
-from quaich.config.effective import Config
+from quaich.config.effective import FIXED, Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
+from quaich.master import upgrade
 from quaich.master import vocabulary as facts
+from quaich.master.channels import Channel, Channels
+from quaich.master.estate import Carried, Estate, State
 from quaich.master.plan import Plan
+from quaich.master.policy import most_workers, policy_of
 from quaich.master.side import Side
 from quaich.master.spawn import spawn
-from quaich.master.watch import Watch, limits_of
+from quaich.master.watch import Watch, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges
@@ -40,32 +43,6 @@ _HANDLED = (
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
 
-_CREDENTIALS = struct.Struct("=3i")
-# Packets read from one channel at a time: a worker that floods it does not hold up the others.
-_BATCH = 64
-
-
-def policy_of(config: Config) -> facts.Policy:
-    """What a configuration means for the plan."""
-    return facts.Policy(
-        config.processes,
-        facts.meanings(config.door, config.die_on_term),
-        mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
-        worker_mercy=float(config.worker_reload_mercy),
-        limits=limits_of(config),
-    )
-
-
-@dataclass(frozen=True)
-class Estate:
-    """What the server owns as a whole, beyond any generation.
-
-    ``leftovers`` (path, device, inode) are the files that must go if the master is killed.
-    """
-
-    listeners: tuple[BoundListener, ...]
-    leftovers: tuple[tuple[str, int, int], ...]
-
 
 @dataclass
 class _Held:
@@ -74,16 +51,6 @@ class _Held:
     config: Config
     need_app: bool
     scoreboard: Scoreboard
-    channel: "_Channel | None" = None
-
-
-@dataclass(frozen=True)
-class _Channel:
-    """The master's end of the socket to a zygote, shared by the workers forked from it."""
-
-    generation: int
-    zygote: int
-    socket: socket.socket
 
 
 class Master:
@@ -96,6 +63,7 @@ class Master:
         estate: Estate,
         log: Log,
         sides: Sequence[Side] = (),
+        state: State | None = None,
     ) -> None:
         self._config = config
         self._reload = reload
@@ -103,16 +71,21 @@ class Master:
         self.log = log
         self.plan = Plan(policy_of(config))
         self._sides = tuple(sides)
+        self._installed = upgrade.installed()
+        self._first: Sequence[facts.Action] = ()
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
         self._held: dict[int, _Held] = {}
-        # A channel outlives its zygote: it is read until its last worker has ended.
-        self._channels: list[_Channel] = []
+        self._channels = Channels(self)
         # The end that nobody else holds: when it closes, everyone knows that we are gone.
-        self._lifeline, self._lifeline_held = os.pipe()
+        self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
         self._wake, self._waker = os.pipe()
         self._watch = Watch()
         self._status: int | None = None
+        if state:
+            self._resume(state)
+        else:
+            self._first = self.plan.start()
 
     def run(self) -> int:
         """Start, supervise, end; the exit status."""
@@ -126,18 +99,85 @@ class Master:
         self.watch(self._wake, self._read_signals)
         for side in self._sides:
             side.attach(self)
+        # A master that was executed anew comes here with every signal blocked.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
-            self._perform(self.plan.start())
-            while self._status is None:
-                self._wait()
+            self._perform(self._first)
+            while True:
                 while self._events:
-                    event = self._events.popleft()
-                    self._perform(self.plan.handle(event, time.monotonic()))
-            return self._status
+                    self._handle(self._events.popleft())
+                if self._status is not None:
+                    return self._status
+                self._wait()
         finally:
             signal.set_wakeup_fd(-1)
             for side in self._sides:
                 side.close()
+
+    def _handle(self, event: facts.Event) -> None:
+        asked = self.plan.reload_in(event)
+        if asked and upgrade.installed() not in ((), self._installed):
+            self.log.info("another quaich is installed; the master becomes it before the reload")
+            self._upgrade(0, asked)
+        self._perform(self.plan.handle(event, time.monotonic()))
+
+    # Executing the master anew.
+
+    def _upgrade(self, ticket: int, then: facts.Asked | None = None) -> None:
+        """Become the installed version; does not return, unless that cannot be."""
+        sides = {each.name: each.carry() for each in self._sides if each.name}
+        descriptors = [
+            *(self._lifeline, self._lifeline_held),
+            *self._estate.descriptors(),
+            *(held.scoreboard.fd for held in self._held.values()),
+            *(each.socket.fileno() for each in self._channels),
+            *(fd for _, fds in sides.values() for fd in fds),
+        ]
+        state = State(
+            config=self._config,
+            estate=self._estate,
+            plan=self.plan,
+            held={
+                number: Carried(held.config, held.need_app, held.scoreboard.fd)
+                for number, held in self._held.items()
+            },
+            channels=[(c.generation, c.zygote, c.socket.fileno()) for c in self._channels],
+            lifeline=(self._lifeline, self._lifeline_held),
+            sides={name: data for name, (data, _) in sides.items()},
+            descriptors=descriptors,
+            answer=ticket,
+            then=then,
+        ).to_data()
+        file = upgrade.write(state)
+        try:
+            reason = upgrade.objection(file)
+            if not reason:
+                self.log.info(f"pid={os.getpid()} is executed anew")
+                upgrade.execute(file, descriptors)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        os.close(file)
+        self._installed = upgrade.installed()
+        text = f"the master stays what it is, quaich={__version__}: {reason}"
+        self.log.error(text)
+        self._perform([facts.Answer(ticket, False, text)])
+
+    def _resume(self, state: State) -> None:
+        """Go on where the master that this process was has ended."""
+        for fd in state.descriptors:
+            os.set_inheritable(fd, False)
+        self.plan = state.plan
+        for number, each in state.held.items():
+            board = Scoreboard.attach(each.scoreboard)
+            self._held[number] = _Held(each.config, each.need_app, board)
+        for generation, zygote, fd in state.channels:
+            self._channels.add(Channel(generation, zygote, socket.socket(fileno=fd)))
+        for side in self._sides:
+            if side.name in state.sides:
+                side.resume(state.sides[side.name])
+        self._first = [facts.Answer(state.answer, True, f"quaich={__version__} goes on")]
+        if state.then is not None:
+            self.tell(state.then)
 
     # The house of the sides.
 
@@ -197,7 +237,7 @@ class Master:
     def _watching(self) -> bool:
         """Whether a limit or a file is to be looked at, once a second."""
         held = self._held.get(self.plan.current)
-        if held is not None and held.config.touch_reload:
+        if held is not None and watches(held.config):
             return True
         return any(each.policy.limits.any for each in self.plan.generations.values())
 
@@ -205,14 +245,16 @@ class Master:
         boards = {number: held.scoreboard for number, held in self._held.items()}
         self._events.extend(self._watch.breaches(self.plan.generations.values(), boards, now))
         held = self._held.get(self.plan.current)
-        touched = self._watch.touched(held.config) if held is not None else []
-        if touched:
-            # However many files, it is one reload.
-            self._events.append(facts.Touched(", ".join(touched)))
+        if held is not None:
+            self._events.extend(self._watch.touched(held.config))
 
     def _read_signals(self) -> None:
         names = [signal.Signals(number).name for number in os.read(self._wake, 4096)]
-        self._events.extend(facts.Signal(name) for name in names if name != "SIGCHLD")
+        for name in names:
+            if name == "SIGWINCH" and _in_terminal():
+                continue
+            if name != "SIGCHLD":
+                self._events.append(facts.Signal(name))
 
     def _reap(self) -> None:
         ended = []
@@ -227,51 +269,8 @@ class Master:
             if not any(side.died(pid, how) for side in self._sides):
                 ended.append(facts.Died(pid, how))
         if ended:
-            for channel in list(self._channels):
-                self._read_channel(channel)
+            self._channels.read_all()
             self._events.extend(ended)
-
-    def _read_channel(self, channel: _Channel) -> None:
-        space = socket.CMSG_SPACE(_CREDENTIALS.size)
-        for _ in range(_BATCH):
-            try:
-                packet, ancillary, _, _ = channel.socket.recvmsg(messages.LIMIT, space)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet, ancillary = b"", []
-            if not packet and not ancillary:
-                self._close(channel)
-                return
-            for level, kind, data in ancillary:
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-                    sender, _, _ = _CREDENTIALS.unpack(data)
-                    self._hear(channel, packet, sender)
-
-    def _hear(self, channel: _Channel, packet: bytes, sender: int) -> None:
-        try:
-            message = messages.decode(packet)
-        except ValueError as error:
-            self.log.warning(f"pid={sender} sent what is {error}")
-            return
-        number = channel.generation
-        match message:
-            case messages.Ready(slot):
-                self._events.append(facts.Ready(number, slot, sender))
-            case _ if sender != channel.zygote:
-                self.log.warning(f"pid={sender} spoke for a zygote; ignored")
-            case messages.Loaded():
-                self._events.append(facts.Loaded(number, sender))
-            case messages.LoadFailed(reason, status):
-                self._events.append(facts.LoadFailed(number, sender, reason, status))
-            case messages.Forked(slot, pid) if _is_child(pid):
-                self._events.append(facts.Forked(number, slot, pid))
-            case messages.Forked(slot, _):
-                self._events.append(facts.ForkFailed(number, slot, "it ended at once"))
-            case messages.ForkFailed(slot, reason):
-                self._events.append(facts.ForkFailed(number, slot, reason))
-            case messages.Fork():
-                pass  # ours to say; nobody obeys it here
 
     # What to do.
 
@@ -290,6 +289,9 @@ class Master:
                     self._forget(generation)
                 case facts.Say(level, text):
                     getattr(self.log, level)(text)
+                case facts.Perform(facts.Meaning.UPGRADE, ticket):
+                    self._upgrade(ticket)
+                    continue
                 case facts.Leave(status):
                     self._status = status
             now = time.monotonic()
@@ -304,10 +306,15 @@ class Master:
             held = self._held.get(number) or self._hold(number, reload)
             self._events.append(self._spawn(number, held))
         except QuaichError as error:
-            self._events.append(facts.StartFailed(number, str(error), error.status))
+            self._start_failed(number, str(error), error.status)
         except OSError as error:
             reason = f"no zygote can be started: {(error.strerror or str(error)).lower()}"
-            self._events.append(facts.StartFailed(number, reason))
+            self._start_failed(number, reason)
+
+    def _start_failed(self, number: int, reason: str, status: int = 1) -> None:
+        if number in self._held and number not in self.plan.generations:
+            self._forget(number)
+        self._events.append(facts.StartFailed(number, reason, status))
 
     def _hold(self, number: int, reload: bool) -> _Held:
         config = self._config
@@ -316,13 +323,21 @@ class Master:
             privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
             for note in config.notes:
                 (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
-            if config.listeners != self._config.listeners:
-                self.log.warning("the addresses to listen on changed; that needs a restart")
+            self._say_fixed(config)
         # A reload must not replace an application by none.
         need_app = reload or config.need_app
-        held = _Held(config, need_app, Scoreboard.create(config.processes, config.threads))
+        held = _Held(config, need_app, Scoreboard.create(most_workers(config), config.threads))
         self._held[number] = held
         return held
+
+    def _say_fixed(self, config: Config) -> None:
+        """Name what changed in the configuration although a reload cannot change it."""
+        changed = [name for name in FIXED if getattr(config, name) != getattr(self._config, name)]
+        if config.listeners != self._config.listeners:
+            changed.append("the addresses to listen on")
+        if changed:
+            names = ", ".join(name.replace("_", "-") for name in changed)
+            self.log.warning(f"changed, but only by a restart: {names}")
 
     def _spawn(self, number: int, held: _Held) -> facts.ZygoteStarted:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -346,16 +361,12 @@ class Master:
             raise
         finally:
             theirs.close()
-        held.channel = _Channel(number, pid, ours)
-        self._channels.append(held.channel)
-        self.watch(ours.fileno(), partial(self._read_channel, held.channel))
+        self._channels.add(Channel(number, pid, ours))
         return facts.ZygoteStarted(number, pid, policy_of(held.config))
 
     def _fork(self, number: int, slot: int, seat: int) -> None:
-        channel = self._held[number].channel
         try:
-            if channel is not None:
-                channel.socket.send(messages.encode(messages.Fork(slot, seat)))
+            self._channels.send(number, messages.Fork(slot, seat))
         except OSError as error:
             # A zygote that is stopped, or gone: its death is reported on its own.
             reason = f"the zygote does not listen: {(error.strerror or str(error)).lower()}"
@@ -363,19 +374,18 @@ class Master:
 
     def _forget(self, number: int) -> None:
         os.close(self._held.pop(number).scoreboard.fd)
-        for channel in [each for each in self._channels if each.generation == number]:
-            self._close(channel)
-
-    def _close(self, channel: _Channel) -> None:
-        self._channels.remove(channel)
-        self.unwatch(channel.socket.fileno())
-        channel.socket.close()
+        self._channels.forget(number)
 
 
-def _is_child(pid: int) -> bool:
-    """Whether a process is a child of ours that was not waited for yet."""
+def _in_terminal() -> bool:
+    """Whether a terminal sends its signals to this process: of a change of its size, for one."""
     try:
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         return False
-    return True
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(fd)

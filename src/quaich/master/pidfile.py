@@ -18,6 +18,17 @@ class PidFile:
         self._prefix = f"{place}: " if place else ""
         self._inode = (0, 0)
 
+    @classmethod
+    def adopt(cls, path: str) -> "PidFile":
+        """The file that this process wrote before it was executed anew."""
+        pidfile = cls(path)
+        try:
+            info = os.lstat(path)
+        except OSError:
+            return pidfile
+        pidfile._inode = (info.st_dev, info.st_ino)
+        return pidfile
+
     @property
     def inode(self) -> tuple[int, int]:
         """The device and inode of the file that was written."""

@@ -4,8 +4,11 @@ The plan knows generations, zygotes and workers by number and pid, and nothing o
 or signals themselves; ``loop`` performs its actions and feeds it what happened.  Its rules:
 
 * A reload starts a generation beside the serving one, which is told to leave only when every worker
-  of the new one is ready.  A new generation that fails is dropped and the old one serves on.
+  of the new one is ready; in a chain reload, when the new worker of its slot is.  A new generation
+  that fails or takes too long is dropped and the old one serves on, whole again.
   Reloads asked for meanwhile become one more, afterwards.
+* With snapshots the zygotes of generations that served before stay, asleep.  To restore one is a
+  reload whose application is loaded already.
 * A worker that dies is replaced at once; one that dies within a second of its start, after a pause
   that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the same rule.
 * A worker that has passed a limit is replaced: killed at once where the limit says so, else only
@@ -17,27 +20,23 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
     phase      event                          next
     STARTING   first generation ready         SERVING
     STARTING   first generation fails         STOPPING (status 22 or 1)
-    SERVING    reload                         SERVING, with a generation in RAISING
+    SERVING    reload, restore                SERVING, with a generation in RAISING
     any        drain                          DRAINING
     any        stop; a second drain           STOPPING
     DRAINING   every process gone             OVER
     STOPPING   every process gone             OVER
 
-    generation LOADING → RAISING → SERVING → RETIRING, or dropped
+    generation LOADING → RAISING → SERVING → RETIRING, or dropped; kept: → ASLEEP → RAISING
     zygote     ASKED → STARTED → READY (it can fork) → LEAVING; lost: PAUSED → ASKED
     worker     ASKED → STARTED → READY → LEAVING; died: PAUSED → ASKED, or ABSENT while the
                zygote cannot fork or no seat is free; a relief likewise, until it is the worker
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import Enum
-
-from quaich.master import replacement
-from quaich.master.generation import Generation, Handle, Post, Stage
+from quaich.master import crew, replacement
+from quaich.master.fleet import Fleet, Phase
+from quaich.master.generation import Generation, Post, Stage
 from quaich.master.vocabulary import (
     Action,
-    Answer,
     Asked,
     Breach,
     Died,
@@ -54,66 +53,36 @@ from quaich.master.vocabulary import (
     Policy,
     Ready,
     Resize,
-    Say,
     Signal,
     StartFailed,
     StartZygote,
     Tick,
     Touched,
-    Verdict,
+    WorkerFailed,
     ZygoteStarted,
 )
-
-# The exit status, known from uWSGI, of a server that could load no application.
-NO_APPLICATION = 22
+from quaich.master.wishes import AT_REST, RELOADS, Wish, Wishes, answers
 
 
-_RELOADS = (Meaning.RELOAD, Meaning.BRUTAL_RELOAD, Meaning.CHAIN_RELOAD)
+class Plan(Fleet):
+    """The decisions.  ``start`` once, then ``handle`` for each event; ``deadline`` between them.
 
-
-@dataclass(frozen=True)
-class Wish:
-    """A reload that is asked for, by all these tickets."""
-
-    meaning: Meaning
-    argument: int | None
-    tickets: list[int]
-
-
-class Phase(Enum):
-    """The master's own state."""
-
-    STARTING = "starting"
-    SERVING = "serving"
-    DRAINING = "draining"
-    STOPPING = "stopping"
-    OVER = "over"
-
-
-class Plan:
-    """The decisions.  ``start`` once, then ``handle`` for each event; ``deadline`` between them."""
+    ``current`` is the generation that serves, ``raising`` the one that a reload is about; ``order``
+    are those that have served and still have a process, in the order in which they did.
+    """
 
     def __init__(self, policy: Policy) -> None:
-        self.phase = Phase.STARTING
+        super().__init__(policy)
         self.status = 0
-        self.policy = policy
-        self.generations: dict[int, Generation] = {}
         self.current = 1
         self.newest = 1
-        # The generation a reload is raising, and the reload to do after it.
-        self.raising: int | None = None
-        self.wish: Wish | None = None
-        self.again: Wish | None = None
-        self._leavers: list[int] = []
-        self._actions: list[Action] = []
+        self.order: list[int] = []
+        self.paused = False
+        self.wishes = Wishes()
 
     def start(self) -> list[Action]:
         """The first actions."""
         return [StartZygote(1, reload=False)]
-
-    def deadline(self) -> float | None:
-        """When the next ``Tick`` is due."""
-        return min((h.until for _, h in self._handles() if h.until is not None), default=None)
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """What to do about an event."""
@@ -121,12 +90,18 @@ class Plan:
         match event:
             case Signal(name):
                 self._signal(name, now)
+            case Asked():
+                self._asked(event, now)
+            case Touched(path, meaning):
+                if not self._ending:
+                    self._say("info", f"touched={path} action={_word(meaning)}")
+                    self._asked(Asked(meaning), now)
             case ZygoteStarted():
                 self._zygote_started(event, now)
             case StartFailed():
                 self._start_failed(event, now)
             case Loaded(number, pid):
-                self._loaded(number, pid)
+                self._loaded(number, pid, now)
             case LoadFailed():
                 self._load_failed(event, now)
             case Forked():
@@ -135,126 +110,172 @@ class Plan:
                 self._fork_failed(event, now)
             case Ready():
                 self._ready(event, now)
+            case WorkerFailed():
+                self._worker_failed(event, now)
             case Died(pid, how):
                 self._died(pid, how, now)
             case Breach():
                 self._breach(event, now)
-            case Touched(path):
-                self._touched(path)
-            case Asked():
-                self._asked(event, now)
-            case Resize():
-                pass
+            case Resize(number, wanted, cause):
+                self._resize(number, wanted, cause, now)
             case Tick():
                 self._tick(now)
         self._settle()
         return self._actions
 
-    def _handles(self) -> Iterator[tuple[Generation, Handle]]:
-        for generation in self.generations.values():
-            for handle in (generation.zygote, *generation.crew()):
-                yield generation, handle
-
-    def _do(self, action: Action) -> None:
-        self._actions.append(action)
-
-    def _say(self, level: str, text: str) -> None:
-        self._actions.append(Say(level, text))
-
-    @property
-    def _ending(self) -> bool:
-        return self.phase in (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
-
     # What is asked for.
+
+    def reload_in(self, event: Event) -> Asked | None:
+        """The reload that an event asks for and that would begin at once, None for none."""
+        if self.phase is not Phase.SERVING or self.raising is not None:
+            return None
+        match event:
+            case Asked():
+                asked = event
+            case Touched(_, meaning):
+                asked = Asked(meaning)
+            case Signal(name) if name in self.policy.signals:
+                asked = Asked(self.policy.signals[name])
+            case _:
+                return None
+        loads = asked.meaning in RELOADS and asked.meaning is not Meaning.RESTORE
+        return asked if loads and not self.policy.exit_on_reload else None
 
     def _signal(self, name: str, now: float) -> None:
         meaning = self.policy.signals.get(name)
         if meaning is None or self.phase in (Phase.STOPPING, Phase.OVER):
             return
-        self._say("info", f"signal={name} action={meaning.value.replace(' ', '-')}")
+        self._say("info", f"signal={name} action={_word(meaning)}")
         self._asked(Asked(meaning), now)
 
     def _asked(self, event: Asked, now: float) -> None:
+        meaning, ticket = event.meaning, event.ticket
+        drains = meaning is Meaning.DRAIN and self.phase is not Phase.DRAINING
         if self.phase in (Phase.STOPPING, Phase.OVER):
-            self._answer([event.ticket], False, "the server stops")
-        elif event.meaning in _RELOADS:
-            self._ask_reload(event)
-        elif event.meaning is Meaning.DRAIN and self.phase is not Phase.DRAINING:
-            self._leavers.append(event.ticket)
-            self._end(Phase.DRAINING, 0, now)
-        elif event.meaning in (Meaning.DRAIN, Meaning.STOP):
-            self._leavers.append(event.ticket)
-            self._end(Phase.STOPPING, 0, now)
+            self._do(*self.wishes.refused(ticket))
+        elif meaning in RELOADS and self.policy.exit_on_reload:
+            self.wishes.leavers.append(ticket)
+            brutal = meaning is Meaning.BRUTAL_RELOAD
+            self._end(Phase.STOPPING if brutal else Phase.DRAINING, 0, now)
+        elif meaning in AT_REST:
+            self._ask_reload(event, now)
+        elif meaning in (Meaning.DRAIN, Meaning.STOP):
+            self.wishes.leavers.append(ticket)
+            self._end(Phase.DRAINING if drains else Phase.STOPPING, 0, now)
+        elif self._ending and meaning in _SERVING_ONLY:
+            self._do(*self.wishes.refused(ticket))
+        elif meaning in (Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD):
+            brutal = meaning is Meaning.BRUTAL_WORKERS_RELOAD
+            self._do(*crew.renew(self.generations[self.current], brutal, now))
+            self._when_steady(ticket, "the workers are replaced")
+        elif meaning in (Meaning.PAUSE, Meaning.SUSPEND, Meaning.RESUME):
+            self._pause(event)
+        elif meaning in (Meaning.MORE, Meaning.FEWER, Meaning.SCALE):
+            self._scale(event, now)
         else:
-            self._do(Perform(event.meaning, event.ticket))
+            self._do(Perform(meaning, ticket))
 
-    def _answer(self, tickets: Iterable[int], ok: bool, text: str) -> None:
-        self._actions += [Answer(ticket, ok, text) for ticket in tickets if ticket]
+    def _pause(self, event: Asked) -> None:
+        toggled = not self.paused if event.meaning is Meaning.PAUSE else None
+        self.paused = toggled if toggled is not None else event.meaning is Meaning.SUSPEND
+        text = "paused" if self.paused else "resumed"
+        self._say("info", f"{text} generation={self.current}")
+        for generation in self.generations.values():
+            self._do(*crew.pause(generation, self.paused))
+        self._do(*answers([event.ticket], True, text))
 
-    def _touched(self, path: str) -> None:
-        if not self._ending:
-            self._say("info", f"touched={path} action=reload")
-            self._ask_reload(Asked(Meaning.RELOAD))
+    def _scale(self, event: Asked, now: float) -> None:
+        generation = self.generations.get(self.current)
+        if generation is None:
+            self._do(*answers([event.ticket], False, "there are no workers yet; try again"))
+            return
+        steps = {Meaning.MORE: generation.wanted + 1, Meaning.FEWER: generation.wanted - 1}
+        wanted = steps.get(event.meaning, event.argument or 0)
+        most = self.policy.most
+        if not 1 <= wanted <= most:
+            text = f"workers={wanted}: expected 1 to {most} (a reload with processes allows more)"
+            self._say("warning", f"not scaled: {text}")
+            self._do(*answers([event.ticket], False, text))
+            return
+        self._resize(self.current, wanted, "asked", now)
+        self._when_steady(event.ticket, f"workers={wanted}")
 
-    def _ask_reload(self, event: Asked) -> None:
+    def _resize(self, number: int, wanted: int, cause: str, now: float) -> None:
+        generation = self.generations.get(number)
+        if generation is None or generation.stage is not Stage.SERVING:
+            return
+        if wanted != generation.wanted:
+            self._say("info", f"workers={wanted} before={generation.wanted} cause={cause}")
+            self._do(*crew.resize(generation, wanted, now))
+
+    def _when_steady(self, ticket: int, text: str) -> None:
+        """Answer when the serving generation has the workers that it should have."""
+        number = self.current
+
+        def outcome() -> tuple[bool, str] | None:
+            generation = self.generations.get(number)
+            if generation is None or generation.stage is not Stage.SERVING:
+                return True, f"{text}; generation={self.current} serves by now"
+            return (True, text) if generation.steady() else None
+
+        if ticket:
+            self.wishes.pending.append((ticket, outcome))
+
+    def _ask_reload(self, event: Asked, now: float) -> None:
         if self._ending:
-            self._answer([event.ticket], False, "the server stops")
+            self._do(*self.wishes.refused(event.ticket))
         elif self.phase is Phase.STARTING or self.raising is not None:
-            # However many are asked for meanwhile, one follows, as the last one has it.
-            waiting = self.again.tickets if self.again else []
-            self.again = Wish(event.meaning, event.argument, [*waiting, event.ticket])
+            self.wishes.add(event)
         else:
-            self._reload(Wish(event.meaning, event.argument, [event.ticket]))
+            self._reload(Wish(event.meaning, event.argument, (event.ticket,)), now)
 
-    def _reload(self, wish: Wish) -> None:
+    def _reload(self, wish: Wish, now: float) -> None:
+        if wish.meaning is Meaning.RESTORE:
+            self._restore(wish, now)
+            return
+        if wish.meaning is Meaning.UPGRADE:
+            # Those who asked after that ask the master that it becomes.
+            self._do(*(Perform(Meaning.UPGRADE, each) for each in wish.tickets[-1:]))
+            self._do(*answers(wish.tickets[:-1], True, "the master is executed anew"))
+            return
         self.newest += 1
         self.raising = self.newest
-        self.wish = wish
+        self.wishes.now = wish
         self._do(StartZygote(self.newest, reload=True))
+        self._do(*self.wishes.progress(f"generation={self.newest} loads"))
 
-    def _raised(self, ok: bool, text: str) -> None:
+    def _restore(self, wish: Wish, now: float) -> None:
+        kept = [each for each in self.order[:-1] if self.generations[each].keep]
+        number = (kept[-1] if kept else None) if wish.argument is None else wish.argument
+        if number not in kept:
+            there = ", ".join(str(each) for each in kept) or "none (set snapshot = 1)"
+            which = "no generation" if number is None else f"no generation {number}"
+            text = f"{which} to restore; kept: {there}"
+            self._say("error", text)
+            self._do(*answers(wish.tickets, False, text))
+            return
+        generation = self.generations[number]
+        self.raising = number
+        self.wishes.now = wish
+        self._say("info", f"generation={number} is restored")
+        generation.stage = Stage.LOADING
+        self._until(generation, now)
+        self._loaded(number, generation.zygote.pid, now)
+
+    def _raised(self, ok: bool, text: str, now: float) -> None:
         """A reload is over, well or badly: the next, if one was asked for."""
         self.raising = None
-        wish, self.wish = self.wish, None
-        if wish is not None:
-            self._answer(wish.tickets, ok, text)
-        again, self.again = self.again, None
-        if again is None:
-            return
-        if self._ending:
-            self._answer(again.tickets, False, "the server stops")
-        else:
-            self._reload(again)
+        self._do(*self.wishes.over(ok, text))
+        again, self.wishes.next = self.wishes.next, None
+        if again is not None and not self._ending:
+            self._reload(again, now)
 
     def _end(self, phase: Phase, status: int, now: float) -> None:
         self.phase = phase
-        for wish in (self.wish, self.again):
-            self._answer(wish.tickets if wish else [], False, "the server stops")
-        self.wish = self.again = None
         self.status = status
+        self._do(*self.wishes.refuse())
         for generation in self.generations.values():
-            self._retire(generation, phase is Phase.STOPPING, now)
-
-    def _retire(self, generation: Generation, brutal: bool, now: float) -> None:
-        """Tell everything of a generation to leave."""
-        generation.stage = Stage.RETIRING
-        zygote = generation.zygote
-        if zygote.alive() and zygote.post is not Post.LEAVING:
-            # It holds no request.
-            zygote.post, zygote.until = Post.LEAVING, None
-            self._do(Kill(zygote.pid, "SIGKILL"))
-        elif not zygote.alive():
-            zygote.gone()
-        policy = generation.policy
-        time = policy.patience if brutal else policy.mercy
-        for worker in generation.crew():
-            if not worker.alive():
-                worker.gone()
-            elif brutal or worker.post is not Post.LEAVING:
-                if not worker.doomed:
-                    worker.until = now + time
-                worker.post = Post.LEAVING
-                self._do(Kill(worker.pid, "SIGTERM" if brutal else "SIGHUP"))
+            self._do(*crew.retire(generation, phase is Phase.STOPPING, now))
 
     def _fail(self, generation: Generation, reason: str, status: int, now: float) -> None:
         """A generation cannot serve: the first ends the server, a later one only itself."""
@@ -267,21 +288,13 @@ class Plan:
             f"generation={generation.number} dropped, generation={self.current} serves on: "
             f"{reason}",
         )
-        self._retire(generation, False, now)
-        self._raised(False, reason)
+        self._do(*crew.retire(generation, False, now))
+        old = self.generations[self.current]
+        # Whole again, where a chain reload had begun to take its workers.
+        self._do(*crew.resize(old, old.wanted, now))
+        self._raised(False, reason, now)
 
     # Zygotes.
-
-    def _zygote_started(self, event: ZygoteStarted, now: float) -> None:
-        generation = self.generations.get(event.generation)
-        if generation is None:
-            generation = Generation(event.generation, event.policy)
-            self.generations[event.generation] = generation
-        generation.zygote.pid = event.pid
-        generation.zygote.post = Post.STARTED
-        generation.zygote.since = now
-        if self._ending:
-            self._retire(generation, True, now)
 
     def _start_failed(self, event: StartFailed, now: float) -> None:
         generation = self.generations.get(event.generation)
@@ -292,80 +305,39 @@ class Plan:
             self._say(
                 "error", f"reload refused, generation={self.current} serves on: {event.reason}"
             )
-            self._raised(False, event.reason)
+            self._raised(False, event.reason, now)
         else:
             self._say("error", event.reason)
             self._end(Phase.STOPPING, event.status, now)
 
-    def _loaded(self, number: int, pid: int) -> None:
+    def _loaded(self, number: int, pid: int, now: float) -> None:
         generation = self.generations.get(number)
         if generation is None or generation.zygote.pid != pid:
             return
-        if generation.stage is Stage.RETIRING:
+        if generation.stage in (Stage.RETIRING, Stage.ASLEEP):
             return
         generation.zygote.post = Post.READY
-        if generation.stage is Stage.LOADING:
-            generation.stage = Stage.RAISING
-            slots = range(1, generation.policy.workers + 1)
-            generation.workers = {slot: Handle(slot) for slot in slots}
-        for worker in (*generation.workers.values(), *generation.relief.values()):
-            if worker.post is Post.ABSENT:
-                self._ask(generation, worker)
-
-    def _load_failed(self, event: LoadFailed, now: float) -> None:
-        generation = self.generations.get(event.generation)
-        if generation is None or generation.zygote.pid != event.pid:
+        if generation.stage is not Stage.LOADING:
+            for worker in (*generation.workers.values(), *generation.relief.values()):
+                if worker.post is Post.ABSENT:
+                    self._do(*replacement.ask(generation, worker))
             return
-        if generation.stage is Stage.LOADING:
-            self._fail(generation, event.reason, event.status, now)
-        elif generation.stage is not Stage.RETIRING:
-            # The workers that are there serve on; its death counts as an early one.
-            generation.zygote.since = now
+        generation.stage = Stage.RAISING
+        generation.wanted = generation.policy.workers
+        old = self.generations.get(self.current)
+        if old is not None and old is not generation and old.policy.workers == generation.wanted:
+            # How many there are was changed while it ran: a reload does not change it back.
+            generation.wanted = min(old.wanted, generation.policy.most)
+        if self._chained(generation):
+            self._do(*crew.add(generation, 1))
+        else:
+            self._do(*crew.resize(generation, generation.wanted, now))
+        self._look_ready(generation, now)
 
-    def _replace_zygote(self, generation: Generation, reason: str, now: float) -> None:
-        pause = generation.zygote.pause_after_death(now)
-        generation.zygote.gone(Post.PAUSED, now + pause)
-        for worker in generation.crew():
-            if worker.post is Post.ASKED:
-                worker.gone()
-        self._say(
-            "warning",
-            f"zygote lost generation={generation.number} {reason}; the workers serve on, "
-            f"another starts in {pause:g}s",
-        )
-
-    # Workers.
-
-    def _ask(self, generation: Generation, worker: Handle) -> None:
-        self._actions += replacement.ask(generation, worker)
-
-    def _forked(self, event: Forked, now: float) -> None:
-        generation = self.generations.get(event.generation)
-        worker = generation.asked(event.slot) if generation else None
-        if generation is None or worker is None or worker.alive():
-            self._do(Kill(event.pid, "SIGKILL"))
-            return
-        worker.pid, worker.post, worker.since = event.pid, Post.STARTED, now
-        worker.until = None
-        if generation.stage is Stage.RETIRING:
-            worker.post = Post.LEAVING
-            self._do(Kill(event.pid, "SIGKILL"))
-
-    def _fork_failed(self, event: ForkFailed, now: float) -> None:
-        generation = self.generations.get(event.generation)
-        worker = generation.asked(event.slot) if generation else None
-        if generation is None or worker is None or worker.post is not Post.ASKED:
-            return
-        if generation.number == self.raising:
-            self._fail(generation, f"worker={event.slot} was not forked: {event.reason}", 1, now)
-            return
-        worker.since = now
-        pause = worker.pause_after_death(now)
-        worker.gone(Post.PAUSED, now + pause)
-        self._say(
-            "error",
-            f"worker={event.slot} was not forked: {event.reason}; the next try is in {pause:g}s",
-        )
+    def _chained(self, generation: Generation) -> bool:
+        wish = self.wishes.now
+        chain = wish is not None and wish.meaning is Meaning.CHAIN_RELOAD
+        return chain and generation.number == self.raising and generation.wanted > 0
 
     def _ready(self, event: Ready, now: float) -> None:
         generation = self.generations.get(event.generation)
@@ -378,116 +350,78 @@ class Plan:
         self._say(
             "info", f"worker={worker.slot} pid={worker.pid} ready generation={generation.number}"
         )
+        if self.paused:
+            self._do(Kill(worker.pid, "SIGTSTP"))
         if worker is generation.relief.get(worker.slot):
-            self._actions += replacement.relieve(generation, worker, now)
-        if generation.stage is Stage.RAISING and all(
-            each.post is Post.READY for each in generation.workers.values()
-        ):
-            self._take_over(generation, now)
+            self._do(*replacement.relieve(generation, worker, now))
+        if self._chained(generation):
+            self._next_link(generation, worker.slot, now)
+        self._look_ready(generation, now)
 
-    def _take_over(self, generation: Generation, now: float) -> None:
+    def _next_link(self, generation: Generation, slot: int, now: float) -> None:
+        """In a chain reload: a worker of the old generation goes, the next new one comes."""
+        self._do(*crew.release(self.generations[self.current], slot, now))
+        self._do(*self.wishes.progress(f"worker={slot} of {generation.wanted} is replaced"))
+        self._until(generation, now)
+        if slot < generation.wanted and slot + 1 not in generation.workers:
+            self._do(*crew.add(generation, slot + 1))
+
+    def _look_ready(self, generation: Generation, now: float) -> None:
+        """Whether a generation that is being raised can take over."""
+        if generation.stage is not Stage.RAISING or not generation.steady():
+            return
         generation.stage = Stage.SERVING
+        generation.until = None
         self.policy = generation.policy
         self._say(
             "info", f"generation={generation.number} serves workers={len(generation.workers)}"
         )
         if generation.number == self.raising:
-            brutal = self.wish is not None and self.wish.meaning is Meaning.BRUTAL_RELOAD
-            self._retire(self.generations[self.current], brutal, now)
+            wish = self.wishes.now
+            brutal = wish is not None and wish.meaning is Meaning.BRUTAL_RELOAD
+            keep = self.policy.snapshots > 0
+            self._do(*crew.retire(self.generations[self.current], brutal, now, keep))
             self.current = generation.number
         else:
             self.phase = Phase.SERVING
-        self._raised(True, f"generation={generation.number} serves")
+        self.order = [each for each in self.order if each != self.current] + [self.current]
+        self._prune(now)
+        self._raised(True, f"generation={generation.number} serves", now)
 
-    # Limits.
-
-    def _breach(self, event: Breach, now: float) -> None:
-        generation = self.generations.get(event.generation)
-        if generation is None:
-            return
-        for worker in generation.crew():
-            if worker.pid == event.pid and not worker.doomed:
-                if event.verdict is Verdict.RECYCLE:
-                    self._actions += replacement.recycle(generation, worker, event.cause)
-                else:
-                    self._actions += replacement.doom(generation, worker, event, now)
-                return
-
-    # Ends and deadlines.
-
-    def _died(self, pid: int, how: str, now: float) -> None:
-        for generation, handle in list(self._handles()):
-            if handle.pid != pid:
-                continue
-            if handle is generation.zygote:
-                self._zygote_died(generation, how, now)
-            else:
-                self._worker_died(generation, handle, how, now)
-            return
-
-    def _zygote_died(self, generation: Generation, how: str, now: float) -> None:
-        zygote = generation.zygote
-        if generation.stage is Stage.RETIRING:
-            zygote.gone()
-        elif generation.stage is Stage.LOADING:
-            zygote.gone()
-            reason = f"the process that loads the application died {how}"
-            self._fail(generation, reason, NO_APPLICATION, now)
-        elif generation.number == self.raising:
-            zygote.gone()
-            self._fail(generation, f"zygote died {how}", 1, now)
-        else:
-            self._replace_zygote(generation, f"pid={zygote.pid} {how}", now)
-            self._tick(now)
-
-    def _worker_died(self, generation: Generation, worker: Handle, how: str, now: float) -> None:
-        fact = f"worker={worker.slot} pid={worker.pid}"
-        after = f"after={now - worker.since:.1f}s generation={generation.number}"
-        if worker.post is Post.LEAVING:
-            self._say("info", f"{fact} left {how} {after}")
-            worker.gone()
-            if worker in generation.outgoing:
-                generation.outgoing.remove(worker)
-                if generation.stage is not Stage.RETIRING:
-                    self._actions += replacement.fill(generation, worker.slot)
-            return
-        if generation.number == self.raising:
-            worker.gone()
-            self._fail(generation, f"{fact} died {how} {after}", 1, now)
-            return
-        pause = worker.pause_after_death(now)
-        again = f"; another starts in {pause:g}s" if pause else ""
-        self._say("warning", f"{fact} died {how} {after}{again}")
-        relief = generation.relief.get(worker.slot)
-        if relief is not None and relief is not worker:
-            generation.workers[worker.slot] = generation.relief.pop(worker.slot)
-        elif pause:
-            worker.gone(Post.PAUSED, now + pause)
-        else:
-            self._ask(generation, worker)
-
-    def _tick(self, now: float) -> None:
-        for generation, handle in list(self._handles()):
-            if handle.until is None or handle.until > now:
-                continue
-            handle.until = None
-            if handle.post is Post.LEAVING:
-                cause = handle.doomed or "did not leave"
-                self._say("warning", f"worker={handle.slot} pid={handle.pid} killed: {cause}")
-                self._do(Kill(handle.pid, "SIGKILL"))
-            elif handle is generation.zygote:
-                handle.post = Post.ASKED
-                self._do(StartZygote(generation.number, reload=False))
-            else:
-                self._ask(generation, handle)
+    def _prune(self, now: float) -> None:
+        """Let go of the snapshots that are too many."""
+        kept = [each for each in self.order[:-1] if self.generations[each].keep]
+        for number in kept[: max(0, len(kept) - self.policy.snapshots)]:
+            generation = self.generations[number]
+            generation.keep = False
+            self._do(*crew.retire(generation, False, now))
 
     def _settle(self) -> None:
         """Forget generations that are gone, and end when all are."""
         for generation in list(self.generations.values()):
-            if generation.stage is Stage.RETIRING and not any(generation.processes()):
+            if generation.stage is not Stage.RETIRING or any(
+                each.alive() for each in generation.crew()
+            ):
+                continue
+            if generation.keep:
+                generation.stage = Stage.ASLEEP
+                self._say("info", f"generation={generation.number} sleeps, to be restored")
+            elif not generation.zygote.alive():
                 del self.generations[generation.number]
+                self.order = [each for each in self.order if each != generation.number]
                 self._do(Forget(generation.number))
+        self._do(*self.wishes.settle())
         if self._ending and self.phase is not Phase.OVER and not self.generations:
             self.phase = Phase.OVER
-            self._answer(self._leavers, True, "the server has ended")
+            self._do(*answers(self.wishes.leavers, True, "the server has ended"))
             self._do(Leave(self.status))
+
+
+_SERVING_ONLY = (
+    *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD, Meaning.REFORK),
+    *(Meaning.PAUSE, Meaning.SUSPEND, Meaning.MORE, Meaning.FEWER, Meaning.SCALE, Meaning.CHEAP),
+)
+
+
+def _word(meaning: Meaning) -> str:
+    return meaning.value.replace(" ", "-")

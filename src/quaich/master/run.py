@@ -17,8 +17,9 @@ from quaich.config.codes import diagnose
 from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
-from quaich.master import launch
-from quaich.master.loop import Estate, Master
+from quaich.master import launch, upgrade
+from quaich.master.estate import Estate, State
+from quaich.master.loop import Master
 from quaich.master.pidfile import PidFile
 from quaich.net.inherit import take_systemd
 from quaich.net.listen import (
@@ -64,11 +65,9 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         if supervised:
             process.adopt_orphans()
             estate = Estate(tuple(server.listeners), server.leftovers())
-            status = Master(config, lambda: _with_master(reload()), estate, server.log).run()
-            server.close(failed=status != 0)
-        else:
-            status = _serve_alone(config, server)
-            server.close(failed=False)
+            return _supervise(server, estate, reload)
+        status = _serve_alone(config, server)
+        server.close(failed=False)
         return status
     except _Interrupted:
         server.close(failed=True)
@@ -76,6 +75,40 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     except BaseException:
         server.close(failed=True)
         raise
+
+
+def resume(reload: Callable[[], Config]) -> int:
+    """Go on as the master that this process was before it was executed anew; the exit status.
+
+    Where the state is only to be tried, the status says whether it can be read.
+    """
+    only_tried = os.environ.pop(upgrade.TRY, "")
+    file = int(os.environ.pop(upgrade.RESUME))
+    try:
+        state = State.from_data(upgrade.read(file))
+    except ValueError as error:
+        raise QuaichError(str(error)) from None
+    if only_tried:
+        return 0
+    os.close(file)
+    server = _Server(state.config)
+    server.resume(state)
+    naming.show(state.config, naming.MASTER)
+    server.log.info(
+        f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} goes on "
+        f"generation={state.plan.current}"
+    )
+    return _supervise(server, state.estate, reload, state)
+
+
+def _supervise(
+    server: "_Server", estate: Estate, reload: Callable[[], Config], state: State | None = None
+) -> int:
+    status = Master(
+        server.config, lambda: _with_master(reload()), estate, server.log, state=state
+    ).run()
+    server.close(failed=status != 0)
+    return status
 
 
 def _run_script(config: Config) -> int:
@@ -146,6 +179,12 @@ class _Server:
         if config.pidfile is not None:
             self._write_pidfile(config.pidfile)
         self._bind()
+
+    def resume(self, state: State) -> None:
+        """Take over what the server owns already."""
+        self.listeners = list(state.estate.listeners)
+        if self.config.pidfile is not None:
+            self._pidfile = PidFile.adopt(os.path.abspath(self.config.pidfile))
 
     def _write_pidfile(self, path: str) -> None:
         pidfile = PidFile(os.path.abspath(path), self.config.place_of("pidfile"))

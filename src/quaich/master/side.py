@@ -6,7 +6,7 @@ blocks, and what it wants of the plan it tells as an event, like everybody.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from quaich.config.effective import Config
 from quaich.log.server import Log
@@ -48,10 +48,18 @@ class House(Protocol):
 
 
 class Side(Protocol):
-    """One of the master's other duties; ``BaseSide`` has a default for each method."""
+    """One of the master's other duties; ``BaseSide`` has a default for each method.
+
+    ``name`` is its own: under it its state is carried over when the master is executed anew.
+    """
+
+    name: str
+
+    def resume(self, state: Any) -> None:
+        """Before ``attach``: go on from this state of ``carry`` instead of starting."""
 
     def attach(self, house: House) -> None:
-        """The master starts; no generation is there yet."""
+        """The master starts; no generation is there yet, unless it goes on."""
 
     def due(self) -> float | None:
         """When ``turn`` must be called although nothing happens (monotonic), None: never."""
@@ -65,6 +73,9 @@ class Side(Protocol):
     def died(self, pid: int, how: str) -> bool:
         """A child has ended; True says that it was this side's."""
 
+    def carry(self) -> tuple[Any, list[int]]:
+        """The state for ``resume``, as JSON has it, and the descriptors that it names."""
+
     def close(self) -> None:
         """The master ends."""
 
@@ -72,7 +83,11 @@ class Side(Protocol):
 class BaseSide:
     """A side that does nothing yet."""
 
+    name = ""
     house: House
+
+    def resume(self, state: Any) -> None:
+        """Nothing to go on from."""
 
     def attach(self, house: House) -> None:
         """Remember the house."""
@@ -92,6 +107,10 @@ class BaseSide:
     def died(self, pid: int, how: str) -> bool:
         """Not ours."""
         return False
+
+    def carry(self) -> tuple[Any, list[int]]:
+        """Nothing to carry over."""
+        return None, []
 
     def close(self) -> None:
         """Nothing to release."""

@@ -104,8 +104,12 @@ class Limits:
 class Policy:
     """What the configuration of a generation means for the plan.
 
-    Seconds: ``mercy`` is what a generation that is told to leave has for it, ``worker_mercy`` what
-    a single worker has, and ``patience`` what is left to one that is told to leave at once.
+    ``workers`` is how many it starts with and ``most`` how many it can have; ``snapshots`` how many
+    generations before the serving one stay, asleep.  Seconds: ``mercy`` is what a generation that
+    is told to leave has for it, ``worker_mercy`` what a single worker has, ``patience`` what is
+    left to one that is told to leave at once, ``startup`` what a generation has to become ready
+    (0: any time), ``first_startup`` what the first has, and ``first_pause`` how long to wait after
+    a first early death.
     """
 
     workers: int
@@ -114,6 +118,12 @@ class Policy:
     patience: float = 1.0
     worker_mercy: float = 60.0
     limits: Limits = Limits()
+    most: int = 4096
+    startup: float = 0.0
+    first_startup: float = 0.0
+    first_pause: float = 1.0
+    exit_on_reload: bool = False
+    snapshots: int = 0
 
 
 # What happened.
@@ -190,6 +200,17 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class WorkerFailed:
+    """A worker cannot serve and ends: it could not load the application, or is not healthy."""
+
+    generation: int
+    slot: int
+    pid: int
+    reason: str
+    status: int
+
+
+@dataclass(frozen=True)
 class Died:
     """A child ended; ``how`` is ``exit=1`` or ``signal=SIGSEGV``."""
 
@@ -213,6 +234,7 @@ class Touched:
     """A file that asks for a reload was created, removed or written."""
 
     path: str
+    meaning: Meaning = Meaning.RELOAD
 
 
 @dataclass(frozen=True)
@@ -251,6 +273,7 @@ Event = (
     | Forked
     | ForkFailed
     | Ready
+    | WorkerFailed
     | Died
     | Breach
     | Touched

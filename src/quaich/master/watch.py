@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from quaich.config.effective import Config
 from quaich.master import limits
 from quaich.master.generation import Generation, Handle, Post
-from quaich.master.vocabulary import Breach, Limits
+from quaich.master.vocabulary import Breach, Limits, Meaning, Touched
 from quaich.stats.scoreboard import LANE_SINCE, PID, Scoreboard
 
 INTERVAL = 1.0
@@ -64,15 +64,29 @@ class Watch:
                 self.due = min(self.due, due)
         return found
 
-    def touched(self, config: Config) -> list[str]:
-        """The files of ``touch-reload`` that changed since the last look; none at the first."""
+    def touched(self, config: Config) -> list[Touched]:
+        """The files to touch that changed since the last look, none at the first.
+
+        However many were touched for the same, it is one event.
+        """
         before, self._stamps = self._stamps, {}
         found = []
-        for path in config.touch_reload:
-            stamp = self._stamps[path] = _stamp(os.path.join(config.chdir or "", path))
-            if path in before and changed(before[path], stamp):
-                found.append(path)
+        for meaning, paths in (
+            (Meaning.RELOAD, config.touch_reload),
+            (Meaning.CHAIN_RELOAD, config.touch_chain_reload),
+            (Meaning.WORKERS_RELOAD, config.touch_workers_reload),
+        ):
+            for path in paths:
+                self._stamps[path] = _stamp(os.path.join(config.chdir or "", path))
+            names = [p for p in paths if p in before and changed(before[p], self._stamps[p])]
+            if names:
+                found.append(Touched(", ".join(names), meaning))
         return found
+
+
+def watches(config: Config) -> bool:
+    """Whether there is a file to look at."""
+    return bool(config.touch_reload or config.touch_chain_reload or config.touch_workers_reload)
 
 
 def changed(before: int | None, after: int | None) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from quaich.config.effective import Config
 from quaich.master.generation import Generation, Handle, Post
-from quaich.master.vocabulary import Limits, Policy, Verdict
+from quaich.master.vocabulary import Limits, Policy, Touched, Verdict
 from quaich.master.watch import INTERVAL, Watch, changed, limits_of
 from quaich.stats.scoreboard import Scoreboard
 
@@ -34,10 +34,10 @@ def test_touched_files_are_named_once(tmp_path: Path) -> None:
     assert watch.touched(config) == []
     (tmp_path / "b").touch()
     os.utime(tmp_path / "a", ns=(2**62, 2**62))
-    assert watch.touched(config) == ["a", "b"]
+    assert watch.touched(config) == [Touched("a, b")]
     assert watch.touched(config) == []
     (tmp_path / "a").unlink()
-    assert watch.touched(config) == ["a"]
+    assert watch.touched(config) == [Touched("a")]
 
 
 def test_limits_in_megabytes() -> None:

@@ -116,13 +116,4 @@ OPTIONS = (
         relation=DIFFERS,
         why="the new workers serve meanwhile; it also bounds a graceful stop",
     ),
-    Option(
-        "touch-reload",
-        kinds.PATHS,
-        "reload-control",
-        "reload when this file is created, removed or written",
-        implies=("master",),
-        relation=DIFFERS,
-        why="a relative path starts at chdir",
-    ),
 )

@@ -1,0 +1,113 @@
+"""What the server owns as a whole, and all that a master hands on when it is executed anew.
+
+Only values: descriptors are numbers here.  What cannot be read back was written by another version,
+and is a ValueError.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from quaich.config.effective import Config
+from quaich.errors import ConfigError
+from quaich.master import carry
+from quaich.master.plan import Plan
+from quaich.master.policy import policy_of
+from quaich.master.vocabulary import Asked, Meaning
+from quaich.net.listen import BoundListener
+
+
+@dataclass(frozen=True)
+class Estate:
+    """What the server owns as a whole, beyond any generation.
+
+    ``leftovers`` (path, device, inode) are the files that must go if the master is killed.
+    """
+
+    listeners: tuple[BoundListener, ...]
+    leftovers: tuple[tuple[str, int, int], ...]
+
+    def descriptors(self) -> list[int]:
+        """Every descriptor of it."""
+        return [each.fd for each in self.listeners]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What is held for a generation."""
+
+    config: Config
+    need_app: bool
+    scoreboard: int
+
+
+@dataclass(frozen=True)
+class State:
+    """All that another master goes on from.
+
+    ``channels`` are (generation, pid of the zygote, descriptor), ``answer`` is the ticket under
+    which the upgrade was asked for, and ``then`` what is to be done after it.
+    """
+
+    config: Config
+    estate: Estate
+    plan: Plan
+    held: Mapping[int, Carried]
+    channels: Sequence[tuple[int, int, int]]
+    lifeline: tuple[int, int]
+    sides: Mapping[str, Any] = field(default_factory=dict)
+    descriptors: Sequence[int] = ()
+    answer: int = 0
+    then: Asked | None = None
+
+    def to_data(self) -> carry.Data:
+        """The state as JSON has it."""
+        then = self.then
+        return {
+            "config": self.config.to_json(),
+            "listeners": [asdict(each) for each in self.estate.listeners],
+            "leftovers": self.estate.leftovers,
+            "plan": carry.dump(self.plan),
+            "held": [
+                (number, each.config.to_json(), each.need_app, each.scoreboard)
+                for number, each in self.held.items()
+            ],
+            "channels": self.channels,
+            "lifeline": self.lifeline,
+            "sides": self.sides,
+            "descriptors": self.descriptors,
+            "answer": self.answer,
+            "then": then and (then.meaning.value, then.ticket, then.argument),
+        }
+
+    @classmethod
+    def from_data(cls, data: carry.Data) -> "State":
+        """The state that ``to_data`` gave."""
+        try:
+            held = {
+                number: Carried(Config.from_json(config), need_app, scoreboard)
+                for number, config, need_app, scoreboard in data["held"]
+            }
+            policies = {number: policy_of(each.config) for number, each in held.items()}
+            then = data["then"]
+            return cls(
+                config=Config.from_json(data["config"]),
+                estate=Estate(
+                    tuple(_listener(each) for each in data["listeners"]),
+                    tuple((path, device, inode) for path, device, inode in data["leftovers"]),
+                ),
+                plan=carry.load(data["plan"], policies),
+                held=held,
+                channels=[(generation, pid, fd) for generation, pid, fd in data["channels"]],
+                lifeline=(data["lifeline"][0], data["lifeline"][1]),
+                sides=data["sides"],
+                descriptors=data["descriptors"],
+                answer=data["answer"],
+                then=then and Asked(Meaning(then[0]), then[1], then[2]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError, ConfigError) as error:
+            raise ValueError(f"the state of the master cannot be read: {error}") from None
+
+
+def _listener(data: carry.Data) -> BoundListener:
+    return BoundListener(**(data | {"inode": tuple(data["inode"]) if data["inode"] else None}))

@@ -1,0 +1,29 @@
+"""What a configuration means for the plan."""
+
+from quaich.config.effective import Config
+from quaich.master.vocabulary import Policy, meanings
+from quaich.master.watch import limits_of
+
+# Seconds that a reload may take where nothing says how long.
+_STARTUP = 120
+
+
+def policy_of(config: Config) -> Policy:
+    """What a configuration means for the plan."""
+    return Policy(
+        config.processes,
+        meanings(config.door, config.die_on_term),
+        mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
+        worker_mercy=float(config.worker_reload_mercy),
+        limits=limits_of(config),
+        most=most_workers(config),
+        startup=float(config.startup_timeout or _STARTUP),
+        first_startup=float(config.startup_timeout),
+        exit_on_reload=config.exit_on_reload,
+        snapshots=config.snapshot,
+    )
+
+
+def most_workers(config: Config) -> int:
+    """How many workers a generation has room for: more than it starts with, to be scaled."""
+    return max(2 * config.processes, config.processes + 8)
