@@ -111,6 +111,10 @@ class Master:
                 self._wait()
         finally:
             signal.set_wakeup_fd(-1)
+            for name in _HANDLED:
+                # Whoever is impatient now must not cut the cleaning up short.
+                if name != "SIGCHLD":
+                    signal.signal(signal.Signals[name], signal.SIG_IGN)
             for side in self._sides:
                 side.close()
 
