@@ -253,6 +253,24 @@ def test_threads_that_exist_at_import(place: Place) -> None:
     place.stopped(server)
 
 
+@pytest.mark.xfail(reason="a thread that is awake takes the wakes of those that sleep")
+def test_every_thread_of_a_worker_with_parked_connections_leaves(place: Place) -> None:
+    server = place("--threads", "4")
+    for number in range(2, 8):
+        old = {each.pid for each in server.children()}
+        # Kept connections keep one thread awake while the others sleep.
+        clients = [http.Client(place.address) for _ in range(8)]
+        for client in clients:
+            assert client.request().status == 200
+        server.send(signal.SIGHUP)
+        server.wait_line(rf"^generation={number} serves")
+        gone = lambda old=old: not any(stat(pid) for pid in old)  # noqa: E731
+        wait_until(gone, 8, "the old generation is gone")
+        for client in clients:
+            client.close()
+    place.stopped(server)
+
+
 @pytest.mark.parametrize("path", ["/never", "/loop"])
 def test_a_request_that_never_returns(place: Place, path: str) -> None:
     server = place("--reload-mercy", "2", "--worker-reload-mercy", "2")

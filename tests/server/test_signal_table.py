@@ -33,7 +33,7 @@ def application(environ, start_response):
     return [body]
 """
 
-WITHIN = 10.0
+WITHIN = 20.0
 
 
 @dataclass(frozen=True)
@@ -146,10 +146,11 @@ TABLE = (
     Row(COMPATIBLE, "worker", "PIPE", NOTHING, NOTHING),
 )
 
-# Rows of signals that have no meaning yet.
+# Rows that quaich does not fulfil yet: its workers neither pause nor wake, and the kernel stops one
+# that is sent TTIN or TTOU.
 NOT_YET = {
     *(f"{door}-master-{name}" for door in (COMPATIBLE, DIE_ON_TERM, MODERN)
-      for name in ("USR1", "USR2", "TSTP", "TSTP-TSTP", "WINCH", "URG", "TTIN", "TTOU")),
+      for name in ("TSTP", "TSTP-TSTP", "WINCH")),
     *(f"{COMPATIBLE}-worker-{name}" for name in ("TSTP", "WINCH", "TTIN", "TTOU")),
 }  # fmt: skip
 
