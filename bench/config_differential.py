@@ -33,20 +33,8 @@ _ADDED = ("show-config = true\n", "no-server = true\n")
 
 # Codes that say: this is read otherwise than uWSGI reads it.
 _MEANT_OTHERWISE = frozenset(
-    (
-        "QX112",
-        "QX114",
-        "QX115",
-        "QX116",
-        "QX117",
-        "QX119",
-        "QX121",
-        "QX127",
-        "QX129",
-        "QX130",
-        "QX143",
-        "QX147",
-    )
+    ("QX112", "QX114", "QX115", "QX116", "QX117", "QX119", "QX121", "QX127", "QX129", "QX130",
+     "QX143", "QX147")
 )
 # Codes that say: this is refused, although uWSGI may go on.
 _REFUSED = frozenset(

@@ -23,7 +23,9 @@ def test_usage_line_names_the_program() -> None:
     assert HELP.startswith("Usage: uwsgi [options...]\n")
 
 
-@pytest.mark.parametrize("text", ["--wsgi-file", "-s|--socket", "-w|--module", "[planned with"])
+@pytest.mark.parametrize(
+    "text", ["--wsgi-file", "-s|--socket", "-w|--module", "[planned with"]
+)
 def test_what_scripts_look_for(text: str) -> None:
     assert text in HELP
 
