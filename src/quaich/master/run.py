@@ -5,8 +5,8 @@ Whatever was made is removed when the start fails; when the server ends, the pid
 """
 
 import os
-import platform
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
@@ -32,8 +32,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import naming, script, startup, warm
-from quaich.worker.process import run_worker
+from quaich.worker import naming, startup
 
 # uWSGI's exit status of a server without a master that is told to stop.
 _STOPPED_ALONE = 30
@@ -56,7 +55,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     """Serve until told to stop; the exit status.  ``reload`` reads the configuration again."""
     process.open_standard_descriptors()
     process.reset_signals()
-    if script.wanted(config):
+    if (config.test_import or config.pyrun or config.pyshell) is not None:
         return _run_script(config)
     config = _with_master(config)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
@@ -99,7 +98,7 @@ def resume(reload: Callable[[], Config]) -> int:
     server.resume(state)
     naming.show(state.config, naming.MASTER)
     server.log.info(
-        f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} goes on "
+        f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} goes on "
         f"generation={state.plan.current}"
     )
     return _supervise(server, state.estate, reload, state)
@@ -117,6 +116,8 @@ def _supervise(
 
 def _run_script(config: Config) -> int:
     """Run what the configuration asks for in place of serving."""
+    from quaich.worker import script
+
     log = Log()
     startup.drop_privileges(config, log)
     python = startup.interpreter(config)
@@ -172,7 +173,7 @@ class _Server:
                     f"{(error.strerror or str(error)).lower()}"
                 ) from None
         self.log.info(
-            f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} "
+            f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} "
             f"door={config.door}"
         )
         for note in config.notes:
@@ -254,6 +255,10 @@ class _Server:
 
 def _serve_alone(config: Config, server: _Server) -> int:
     """The one worker of a server without a master, in this process."""
+    # A master never serves, and does without these in its memory.
+    from quaich.worker import warm
+    from quaich.worker.process import run_worker
+
     startup.drop_privileges(config, server.log)
     for name in _NEED_MASTER:
         if getattr(config, name.replace("-", "_")):
