@@ -66,6 +66,8 @@ def from_each(address: Address, path: str, workers: int = 2) -> dict[int, str]:
     found: dict[int, str] = {}
 
     def all_there() -> bool:
+        # Those who leave may still answer.
+        found.clear()
         with ThreadPoolExecutor(2 * workers) as pool:
             for body in pool.map(lambda _: get(address, f"{path}?hold"), range(2 * workers)):
                 pid, _, rest = body.partition(" ")

@@ -5,8 +5,8 @@ Whatever was made is removed when the start fails; when the server ends, the pid
 """
 
 import os
-import platform
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
@@ -38,8 +38,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import lounge, naming, resources, script, startup, warm
-from quaich.worker.process import run_worker
+from quaich.worker import lounge, naming, resources, startup
 
 # uWSGI's exit status of a server without a master that is told to stop.
 _STOPPED_ALONE = 30
@@ -62,7 +61,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     """Serve until told to stop; the exit status.  ``reload`` reads the configuration again."""
     process.open_standard_descriptors()
     process.reset_signals()
-    if script.wanted(config):
+    if (config.test_import or config.pyrun or config.pyshell) is not None:
         return _run_script(config)
     config = _with_master(config)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
@@ -108,7 +107,7 @@ def resume(reload: Callable[[], Config]) -> int:
     server.resume(state)
     naming.show(state.config, naming.MASTER)
     server.log.info(
-        f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} goes on "
+        f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} goes on "
         f"generation={state.plan.current}"
     )
     desk = Desk(state.config, os.environ, server.log)
@@ -135,6 +134,8 @@ def _supervise(
 
 def _run_script(config: Config) -> int:
     """Run what the configuration asks for in place of serving."""
+    from quaich.worker import script
+
     log = Log()
     startup.drop_privileges(config, log)
     python = startup.interpreter(config)
@@ -193,7 +194,7 @@ class _Server:
                 ) from None
         self._lock(("flock2", "flock-wait2"))
         self.log.info(
-            f"quaich={__version__} python={platform.python_version()} pid={os.getpid()} "
+            f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} "
             f"door={config.door}"
         )
         for note in config.notes:
@@ -297,6 +298,10 @@ def _socket_options(config: Config) -> SocketOptions:
 
 def _serve_alone(config: Config, server: _Server) -> int:
     """The one worker of a server without a master, in this process."""
+    # A master never serves, and does without these in its memory.
+    from quaich.worker import warm
+    from quaich.worker.process import run_worker
+
     resources.claim(config)
     startup.drop_privileges(config, server.log)
     for name in _NEED_MASTER:

@@ -17,11 +17,6 @@ from quaich.wsgi import blame, loader
 from quaich.wsgi.target import Target
 
 
-def wanted(config: Config) -> bool:
-    """Whether the configuration asks for one of them."""
-    return (config.test_import or config.pyrun or config.pyshell) is not None
-
-
 def main() -> int:
     """In a freshly executed interpreter: ``sys.argv[1]`` is the descriptor of a configuration."""
     with os.fdopen(int(sys.argv[1]), "rb") as file:

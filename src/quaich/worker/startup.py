@@ -1,16 +1,22 @@
 """What a process does before it serves: lose its privileges, then load the application.
 
 The order is the promise: no code of the application runs with the privileges of the master.
+The loader is imported by those who load: a master reads this module too, and only keeps what it
+needs in its memory.
 """
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 from quaich.config.effective import Config
 from quaich.errors import LoadError
 from quaich.log.server import Log
 from quaich.sys import privileges, process
-from quaich.wsgi import loader, virtualenv
+from quaich.wsgi import virtualenv
+
+if TYPE_CHECKING:
+    from quaich.wsgi.loader import Apps
 
 
 def drop_privileges(config: Config, log: Log) -> None:
@@ -37,12 +43,14 @@ def interpreter(config: Config) -> str | None:
     return virtualenv.interpreter(directory, config.place_of("virtualenv"))
 
 
-def load(config: Config, need_app: bool, log: Log) -> loader.Apps:
+def load(config: Config, need_app: bool, log: Log) -> "Apps":
     """Load the applications and log what came of it.
 
     Without ``need_app`` a server with no application still starts, and answers 500, as uWSGI's
     does; otherwise the failure is raised, and its traceback in it.
     """
+    from quaich.wsgi import loader
+
     try:
         config = loader.prepare(config)
     except LoadError as error:
@@ -50,8 +58,10 @@ def load(config: Config, need_app: bool, log: Log) -> loader.Apps:
     return load_prepared(config, need_app, log)
 
 
-def load_prepared(config: Config, need_app: bool, log: Log) -> loader.Apps:
+def load_prepared(config: Config, need_app: bool, log: Log) -> "Apps":
     """As ``load``, in a process that ``loader.prepare`` has prepared."""
+    from quaich.wsgi import loader
+
     started = time.monotonic()
     try:
         apps = loader.load(config)
@@ -69,7 +79,7 @@ def load_prepared(config: Config, need_app: bool, log: Log) -> loader.Apps:
     return apps
 
 
-def _without(error: LoadError, need_app: bool, log: Log) -> loader.Apps:
+def _without(error: LoadError, need_app: bool, log: Log) -> "Apps":
     if need_app:
         raise error
     report(error, log)
@@ -77,7 +87,9 @@ def _without(error: LoadError, need_app: bool, log: Log) -> loader.Apps:
         "no application is loaded and every request gets a 500; mend what is said above and "
         "reload (need-app makes this fatal)"
     )
-    return loader.Apps(None, failed=(error,))
+    from quaich.wsgi.loader import Apps
+
+    return Apps(None, failed=(error,))
 
 
 def report(error: LoadError, log: Log) -> None:
