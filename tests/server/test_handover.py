@@ -41,6 +41,20 @@ def application(environ, start_response):
             open("interrupted", "w").close()
             if environ["QUERY_STRING"] == "raise":
                 raise
+    elif path == "/fork":
+        here, there = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(there, b"!")
+            time.sleep(30)
+            os._exit(0)
+        os.read(here, 1)
+        os.close(here)
+        os.close(there)
+        os.kill(child, int(environ["QUERY_STRING"]))
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        start_response("200 OK", [("Content-Length", str(len(str(ended))))])
+        return [str(ended).encode()]
     elif path == "/busy":
         open("busy", "w").close()
         until = time.monotonic() + float(environ["QUERY_STRING"])
@@ -618,3 +632,18 @@ def test_harakiri_spares_the_idle_clients(site: Site) -> None:
         slow.send(request("/slow?60"))
         server.wait_line(rf"worker=1 pid={old} harakiri ")
         assert idle.pid() != old
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_for_a_child_of_the_application_is_not_for_the_worker(
+    site: Site, name: str
+) -> None:
+    server = site("--threads", "2", workers=1)
+    address = listening(server)
+    number = int(signal.Signals[name])
+    with held(address) as idle, held(address) as client:
+        pid = idle.pid()
+        for _ in range(3):
+            assert client.ask(f"/fork?{number}") == str(-number)
+        assert {idle.pid(), client.pid()} == {pid}
+    assert "died" not in server.log
