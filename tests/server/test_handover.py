@@ -7,15 +7,17 @@ a failure whatever is not the answer: an error, a refusal, a close, an answer th
 import os
 import random
 import re
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import quaich
 from tests.conftest import StartServer
 from tests.support.net import Address, connect
 from tests.support.processes import open_descriptors, wait_until
@@ -39,6 +41,20 @@ def application(environ, start_response):
             open("interrupted", "w").close()
             if environ["QUERY_STRING"] == "raise":
                 raise
+    elif path == "/fork":
+        here, there = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(there, b"!")
+            time.sleep(30)
+            os._exit(0)
+        os.read(here, 1)
+        os.close(here)
+        os.close(there)
+        os.kill(child, int(environ["QUERY_STRING"]))
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        start_response("200 OK", [("Content-Length", str(len(str(ended))))])
+        return [str(ended).encode()]
     elif path == "/busy":
         open("busy", "w").close()
         until = time.monotonic() + float(environ["QUERY_STRING"])
@@ -170,11 +186,14 @@ class Site:
     def __init__(self, start: StartServer, directory: Path) -> None:
         self._start, self.directory = start, directory
 
-    def __call__(self, *options: str, workers: int = 2, http: str = "127.0.0.1:0") -> Server:
+    def __call__(
+        self, *options: str, workers: int = 2, env: Mapping[str, str] | None = None
+    ) -> Server:
         (self.directory / "handover_app.py").write_text(APPLICATION)
         server = self._start(
-            *("--http-socket", http, "--http-keepalive=60", "-w", "handover_app", "--master"),
-            *("-p", str(workers), "--disable-logging", *options),
+            *("--http-socket", "127.0.0.1:0", "--http-keepalive=60", "-w", "handover_app"),
+            *("--master", "-p", str(workers), "--disable-logging", *options),
+            env=env,
         )
         server.wait_ready(workers)
         server.wait_line("^generation=1 serves")
@@ -290,6 +309,23 @@ def test_what_is_in_the_middle_is_finished_where_it_began(site: Site) -> None:
         assert slow.answer() == f"{old} 0"
         server.wait_line(rf"^worker=1 pid={old} left exit=17 ")
         assert {each.pid() for each in (slow, sending, reading)} <= set(new)
+
+
+def test_no_client_notices_another_quaich(site: Site, tmp_path: Path) -> None:
+    """The master is executed anew in the reload, and the lounge is still the same."""
+    library = tmp_path / "lib" / "quaich"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(quaich.__file__).parent, library, ignore=ignored)
+    server = site(env={"PYTHONPATH": str(library.parent)})
+    with Crowd([listening(server)], ["/"], CLIENTS) as crowd:
+        for generation in (2, 3):
+            other = library / "__init__.new"
+            text = (library / "__init__.py").read_text()
+            other.write_text(f'{text}\n__version__ = "99.{generation}"\n')
+            other.replace(library / "__init__.py")
+            reload(server, generation)
+            server.wait_line(rf"^quaich=99.{generation} .*goes on generation={generation - 1}$")
+    assert not crowd.failures, (crowd.failures, server.log)
 
 
 def test_guests_wait_for_a_worker_that_is_not_there_yet(site: Site) -> None:
@@ -596,3 +632,18 @@ def test_harakiri_spares_the_idle_clients(site: Site) -> None:
         slow.send(request("/slow?60"))
         server.wait_line(rf"worker=1 pid={old} harakiri ")
         assert idle.pid() != old
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_for_a_child_of_the_application_is_not_for_the_worker(
+    site: Site, name: str
+) -> None:
+    server = site("--threads", "2", workers=1)
+    address = listening(server)
+    number = int(signal.Signals[name])
+    with held(address) as idle, held(address) as client:
+        pid = idle.pid()
+        for _ in range(3):
+            assert client.ask(f"/fork?{number}") == str(-number)
+        assert {idle.pid(), client.pid()} == {pid}
+    assert "died" not in server.log

@@ -52,6 +52,11 @@ EXIT_LEFT = 17
 EXIT_ENDED = 30
 """After INT, TERM or QUIT, and without a master; likewise."""
 
+_HANDLED = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGTSTP),
+    *(signal.SIGCONT, signal.SIGWINCH, signal.SIGUSR1, signal.SIGUSR2),
+)
+
 
 class Signals:
     """Acts on signals, from whichever thread reads them; ``status`` is the exit status they ask.
@@ -86,6 +91,7 @@ class Signals:
         faulthandler.register(signal.SIGUSR2, file=2, all_threads=True, chain=True)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
             signal.signal(number, self._at_once)
+        os.register_at_fork(after_in_child=_belong_to_nobody)
 
     def read(self) -> None:
         """Act on what the pipe holds."""
@@ -173,6 +179,17 @@ class Signals:
         self.status = EXIT_ENDED
         assert self._engine is not None
         self._engine.halt()
+
+
+def _belong_to_nobody() -> None:
+    """In a process that the application forked: it shares the worker's pipe, its epoll and its
+    place on the scoreboard, so no handler of ours may run there."""
+    signal.set_wakeup_fd(-1)
+    faulthandler.unregister(signal.SIGUSR2)
+    for number in _HANDLED:
+        handler = signal.getsignal(number)
+        if handler is _noted or isinstance(getattr(handler, "__self__", None), Signals):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
