@@ -53,7 +53,7 @@ def server(start: StartServer, tmp_path: Path) -> Server:
     write(tmp_path, "one")
     (tmp_path / "site.ini").write_text(
         "[uwsgi]\nhttp-socket = 127.0.0.1:0\nmodule = site_app\nprocesses = 2\nmaster = true\n"
-        "pidfile = site.pid\n"
+        "pidfile = site.pid\nharakiri = 60\n"
     )
     started = start("--ini", "site.ini")
     started.wait_line(r"^generation=1 serves")

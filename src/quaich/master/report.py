@@ -27,7 +27,10 @@ _MILLION = 1000000
 
 @dataclass(frozen=True)
 class Running:
-    """A request that a thread of a worker runs, and for how long (seconds)."""
+    """A request that a thread of a worker runs, and for how long (seconds).
+
+    What it asks for is known where ``harakiri`` is set: only then do workers write it down.
+    """
 
     thread: int
     seconds: float
@@ -184,7 +187,7 @@ def _running(slot: Slot, now: float) -> list[Running]:
         since = slot.lane(thread, LANE_SINCE)
         if since:
             seconds = max(0.0, now - since / _MILLION)
-            found.append(Running(thread, seconds, slot.noted(thread)))
+            found.append(Running(thread, seconds, slot.noted(thread) or "-"))
     return found
 
 

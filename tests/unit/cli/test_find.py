@@ -63,8 +63,6 @@ def test_by_pid_file(meeting: Path, listen: Listen, tmp_path: Path) -> None:
     with pytest.raises(NoServer, match="no such file: the server does not run"):
         find.find(str(pidfile), None, {})
     pidfile.write_text(f"{os.getpid()}\n")
-    with pytest.raises(NoServer, match=f"pid {os.getpid()} is another program; the file is stale"):
-        find.find(str(pidfile), None, {})
     listen(meeting / f"{os.getpid()}.sock")
     find.find(str(pidfile), None, {}).sock.close()
     gone = subprocess.Popen([sys.executable, "-c", ""])

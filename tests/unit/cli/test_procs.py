@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -41,12 +40,13 @@ def test_a_title_of_uwsgi() -> None:
 
 
 def test_whatever_its_name_it_holds_the_scoreboard() -> None:
-    assert not procs.is_server(os.getpid())
-    fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC)
-    try:
-        assert procs.is_server(os.getpid())
-    finally:
-        os.close(fd)
+    code = "import os; f = os.memfd_create('quaich-scoreboard'); print(f, flush=True); input()"
+    for line, expected in ((code, True), ("print(1, flush=True); input()", False)):
+        with subprocess.Popen([sys.executable, "-c", line], stdin=-1, stdout=-1) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            assert procs.is_server(child.pid) is expected
+            child.kill()
 
 
 @pytest.mark.parametrize(

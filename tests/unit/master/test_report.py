@@ -1,4 +1,6 @@
 import json
+import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +18,7 @@ def memory(pid: int, proportional: bool) -> Memory:
 
 
 @pytest.fixture
-def board() -> Scoreboard:
+def board() -> Iterator[Scoreboard]:
     board = Scoreboard.create(2, 1)
     for number in (1, 2):
         board.slot(number).clear(100 + number, 1, 0)
@@ -25,7 +27,8 @@ def board() -> Scoreboard:
     slot.end(0, 1_250_000, 512)
     slot.begin(0, 8_000_000)
     slot.note(0, "192.0.2.1 GET /slow")
-    return board
+    yield board
+    os.close(board.fd)
 
 
 def seen(story: Story, board: Scoreboard | None) -> View:
