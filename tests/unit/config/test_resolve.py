@@ -305,7 +305,7 @@ class TestPlaceholders:
         ("bind = :80", {}, 'unknown option "bind" ignored'),
         ("x\x1b[31m = 1", {}, 'unknown option "x\\x1b[31m" ignored'),
         ("cron-harakiri = 60", {}, "cron-harakiri: not supported yet; ignored"),
-        ("daemonize = /x", {}, "daemonize: not supported yet; ignored"),
+        ("log-slow = 9", {}, "log-slow: not supported yet; ignored"),
         ("stats = :1717", {"master": True}, "stats: not supported yet; ignored"),
         ("threads = 4 ; four", {"threads": 4}, "threads: read as 4: a comment must stand"),
         ("http-timeout = 5m", {"http_timeout": 300}, "http-timeout: read as 300; uWSGI would"),
@@ -347,9 +347,9 @@ def test_nothing_to_say(host: Host, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("processes = ten", 'site.ini:2: processes: expected a number from 1 to 4096, got "ten"'),
-        ("processes = 0", 'site.ini:2: processes: expected a number from 1 to 4096, got "0"'),
-        ("processes", "site.ini:2: processes: expected a number from 1 to 4096, got nothing"),
+        ("processes = ten", 'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "ten"'),
+        ("processes = 0", 'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "0"'),
+        ("processes", "site.ini:2: processes: expected a number from 1 to 4096, or auto, got nothing"),
         ("workers = -1", "site.ini:2: workers: expected a number"),
         (
             "http-timeout = soon",
@@ -361,7 +361,7 @@ def test_nothing_to_say(host: Host, line: str) -> None:
         ("umask = 99", "site.ini:2: umask: expected octal digits"),
         ("socket =", "site.ini:2: socket: expected an address such as"),
         ("mount = app", "site.ini:2: mount: expected /prefix=application"),
-        ("chroot = /x", "site.ini:2: chroot: not supported yet, and it cannot be ignored: it conf"),
+        ("unshare = pid", "site.ini:2: unshare: not supported, and it cannot be ignored: it conf"),
         ("route = ^/admin basicauth:x", "its rules may refuse or protect requests"),
         ("https-socket = :443,a,b", "it protects connections with TLS"),
         ("stop = /x.pid", "it asks for an action instead of a server"),
@@ -533,10 +533,10 @@ class TestModern:
             ("m --bind unix:", "expected a path after unix:"),
             (
                 "m --workers two",
-                'command line: workers: expected a number from 1 to 4096, got "two"',
+                'command line: workers: expected a number from 1 to 4096, or auto, got "two"',
             ),
             ("m --cron-harakiri 3", "--cron-harakiri: not supported yet"),
-            ("m --chroot /x", "it confines the server"),
+            ("m --unshare pid", "it confines the server"),
             ("m --ini a.ini", 'a.ini:2: unknown option "vaccum"; did you mean vacuum?'),
         ],
     )
@@ -633,3 +633,15 @@ def test_reading_again_gives_the_same(host: Host) -> None:
     machine = host({"a.ini": "[uwsgi]\nsocket=:0\nvaccum=1\nprocesses=3"})
     argv = ["quaich", "a.ini"]
     assert compatible(argv, {}, machine) == compatible(argv, {}, machine)
+
+
+def test_auto_is_one_process_a_processor(host: Host) -> None:
+    config = from_ini(host, "processes = auto\nmaster = true")
+    assert config.processes == 3
+
+
+@pytest.mark.parametrize("written", ["net_raw,setgid", "CAP_NET_RAW, cap_setgid"])
+def test_capabilities(host: Host, written: str) -> None:
+    assert from_ini(host, f"cap = {written}").cap == "net_raw,setgid"
+    with pytest.raises(ConfigError, match="names of capabilities"):
+        from_ini(host, "cap = net_raw,everything")

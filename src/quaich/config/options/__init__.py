@@ -25,12 +25,13 @@ from quaich.config.options import (
     process,
     python,
     refusals,
+    service,
     sockets,
 )
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, limits)
+_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, service, limits)
 _KNOWN = (
     known_sockets,
     known_process,

@@ -5,7 +5,6 @@ A group has one capability; names that belong elsewhere are listed under theirs.
 
 APPLICATIONS = "applications"
 LIFECYCLE = "lifecycle"
-PRIVILEGES = "privileges"
 HOOKS = "hooks"
 DAEMONS = "daemons"
 LOGGING = "logging"
@@ -37,7 +36,6 @@ BY_GROUP = {
     "reload-control": LIFECYCLE,
     "cheaper": LIFECYCLE,
     "threads": LIFECYCLE,
-    "privileges-jail": PRIVILEGES,
     "hooks": HOOKS,
     "daemons": DAEMONS,
     "logging": LOGGING,
@@ -69,7 +67,7 @@ _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
     LIFECYCLE: (
         "py-auto-reload py-autoreload python-auto-reload python-autoreload "
-        "py-auto-reload-ignore daemonize daemonize2 no-server command-mode flock flock-wait "
+        "py-auto-reload-ignore no-server command-mode flock flock-wait "
         "flock2 flock-wait2 http-harakiri"
     ),
     STATISTICS: "py-tracebacker memory-report",
