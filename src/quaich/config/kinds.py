@@ -218,12 +218,12 @@ _CAPABILITIES = (
     "mac_override mknod net_admin net_bind_service net_broadcast net_raw perfmon setfcap setgid "
     "setpcap setuid sys_admin sys_boot sys_chroot sys_module sys_nice sys_pacct sys_ptrace "
     "sys_rawio sys_resource sys_time sys_tty_config syslog wake_alarm"
-).split()
+)
 
 
 def _read_capabilities(text: str | None) -> Reading:
     names = [word.strip().lower().removeprefix("cap_") for word in (text or "").split(",")]
-    unknown = next((name for name in names if name not in _CAPABILITIES), None)
+    unknown = next((name for name in names if name not in _CAPABILITIES.split()), None)
     if unknown is not None:
         raise Refused(CAPABILITIES.expected)
     return Reading(",".join(names))

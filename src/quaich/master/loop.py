@@ -28,9 +28,8 @@ from quaich.master.spawn import spawn
 from quaich.master.watch import Watch, limits_of
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
-from quaich.sys import privileges
 from quaich.sys.process import describe_end
-from quaich.worker import messages
+from quaich.worker import messages, startup
 from quaich.worker.zygote import Bootstrap
 
 _HANDLED = (
@@ -49,7 +48,7 @@ def policy_of(config: Config) -> facts.Policy:
     """What a configuration means for the plan."""
     return facts.Policy(
         config.processes,
-        facts.meanings(config.door, config.die_on_term),
+        facts.meanings(config.door, config.die_on_term, os.getpid() == 1),
         mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
         worker_mercy=float(config.worker_reload_mercy),
         limits=limits_of(config),
@@ -60,11 +59,13 @@ def policy_of(config: Config) -> facts.Policy:
 class Estate:
     """What the server owns as a whole, beyond any generation.
 
-    ``leftovers`` (path, device, inode) are the files that must go if the master is killed.
+    ``leftovers`` (path, device, inode) are the files that must go if the master is killed;
+    ``board`` is where a log file that is opened anew is handed out (``log.board``).
     """
 
     listeners: tuple[BoundListener, ...]
     leftovers: tuple[tuple[str, int, int], ...]
+    board: int | None = None
 
 
 @dataclass
@@ -171,6 +172,11 @@ class Master:
     def tell(self, event: facts.Event) -> None:
         """Queue an event for the plan."""
         self._events.append(event)
+
+    def answer(self, ticket: int, ok: bool, text: str) -> None:
+        """Say what came of a ``Perform``."""
+        if ticket:
+            self._perform([facts.Answer(ticket, ok, text)])
 
     # What happened.
 
@@ -313,7 +319,7 @@ class Master:
         config = self._config
         if reload:
             config = self._reload()
-            privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
+            startup.identity(config)
             for note in config.notes:
                 (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
             if config.listeners != self._config.listeners:
@@ -339,6 +345,7 @@ class Master:
                 lifeline=self._lifeline,
                 need_app=held.need_app,
                 leftovers=self._estate.leftovers,
+                board=self._estate.board,
             )
             pid = spawn(bootstrap)
         except BaseException:

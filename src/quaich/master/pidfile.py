@@ -13,9 +13,9 @@ from quaich.errors import QuaichError
 class PidFile:
     """The pid file at an absolute path, written for this process."""
 
-    def __init__(self, path: str, place: str = "") -> None:
+    def __init__(self, path: str, place: str = "", option: str = "pidfile") -> None:
         self.path = path
-        self._prefix = f"{place}: " if place else ""
+        self._prefix = f"{place}: {option}" if place else option
         self._inode = (0, 0)
 
     @property
@@ -30,7 +30,7 @@ class PidFile:
             mode = os.stat(directory).st_mode
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
                 raise QuaichError(
-                    f"{self._prefix}pidfile = {self.path}: every user can write to {directory}; "
+                    f"{self._prefix} = {self.path}: every user can write to {directory}; "
                     "choose a directory that is yours, such as /run/quaich"
                 )
             before = read(self.path)
@@ -48,7 +48,7 @@ class PidFile:
                 os.close(fd)
         except OSError as error:
             raise QuaichError(
-                f"{self._prefix}pidfile = {self.path}: {(error.strerror or str(error)).lower()}"
+                f"{self._prefix} = {self.path}: {(error.strerror or str(error)).lower()}"
             ) from None
         self._inode = (info.st_dev, info.st_ino)
         return before if before is not None and _runs(before) else None

@@ -69,8 +69,8 @@ class Watch:
         before, self._stamps = self._stamps, {}
         found = []
         for path in config.touch_reload:
-            stamp = self._stamps[path] = _stamp(os.path.join(config.chdir or "", path))
-            if path in before and changed(before[path], stamp):
+            after = self._stamps[path] = stamp(os.path.join(config.chdir or "", path))
+            if path in before and changed(before[path], after):
                 found.append(path)
         return found
 
@@ -82,7 +82,8 @@ def changed(before: int | None, after: int | None) -> bool:
     return after > before
 
 
-def _stamp(path: str) -> int | None:
+def stamp(path: str) -> int | None:
+    """When a file was written, in nanoseconds; None when there is none."""
     try:
         return os.stat(path).st_mtime_ns
     except (OSError, ValueError):

@@ -20,7 +20,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, LANE_SINCE, Scoreboard, Slot
 from quaich.sys.io import Acceptor
-from quaich.worker import startup
+from quaich.worker import logswitch, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
@@ -51,12 +51,14 @@ def run_worker(
     on_ready: Callable[[], None],
     on_abandon: Callable[[], None],
     log: Log,
+    board: int | None = None,
 ) -> int:
     """Serve until told to leave; the exit status of the process.
 
     ``seat`` is the worker's place on the scoreboard; ``lifeline`` is a descriptor that ends with
     the master; ``on_ready`` is called when connections are being accepted; ``on_abandon`` when the
-    process is about to end inside a request.
+    process is about to end inside a request; ``board`` is where a log file that was opened anew is
+    taken from.
     """
     mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
@@ -106,6 +108,8 @@ def run_worker(
         on_signal=signals.read,
     )
     signals.install(engine, writer)
+    if board is not None:
+        signals.on_log = logswitch.follow(board)
     if lifeline is not None:
         engine.watch_lifeline(lifeline)
     if lifeline is None and config.harakiri:
@@ -149,6 +153,7 @@ class Signals:
         self._slot = slot
         self._engine: Leaver | None = None
         self.status = 0
+        self.on_log: Callable[[], None] = lambda: None
 
     def install(self, engine: Leaver, writer: int) -> None:
         """From here on signals go to ``engine``."""
@@ -175,6 +180,9 @@ class Signals:
             elif number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
                 self.status = EXIT_ENDED
                 self._engine.halt()
+            elif number == logswitch.SIGNAL:
+                # The main thread, which runs handlers, may be busy.
+                self.on_log()
 
     def _at_once(self, number: int, frame: object) -> None:
         """Runs in the main thread: inside a request nothing can return from, the process ends."""

@@ -33,7 +33,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener, remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
-from quaich.worker import messages, naming, startup
+from quaich.worker import logswitch, messages, naming, startup
 from quaich.worker.process import run_worker
 from quaich.wsgi import loader
 
@@ -46,7 +46,8 @@ class Bootstrap:
     """All that a zygote is given; it arrives as JSON in an inherited file.
 
     ``need_app`` is true where the generation is worthless without an application, and ``leftovers``
-    are the files (path, device, inode) to remove should the master be killed.
+    are the files (path, device, inode) to remove should the master be killed; ``board`` is where
+    a log file that was opened anew is taken from.
     """
 
     config: Config
@@ -58,6 +59,7 @@ class Bootstrap:
     lifeline: int
     need_app: bool
     leftovers: tuple[tuple[str, int, int], ...]
+    board: int | None = None
 
     def descriptors(self) -> list[int]:
         """Every descriptor the zygote must inherit."""
@@ -65,6 +67,7 @@ class Bootstrap:
             self.scoreboard,
             self.channel,
             self.lifeline,
+            *([] if self.board is None else [self.board]),
             *(each.fd for each in self.listeners),
         ]
 
@@ -97,6 +100,8 @@ def main() -> NoReturn:
     for fd in bootstrap.descriptors():
         os.set_inheritable(fd, False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if bootstrap.board is not None:
+        logswitch.follow(bootstrap.board)
     naming.show(bootstrap.config, naming.ZYGOTE)
     os._exit(Zygote(bootstrap, Log()).run())
 
@@ -225,6 +230,7 @@ class Zygote:
             generation=self._bootstrap.generation,
             scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
             lifeline=self._bootstrap.lifeline,
+            board=self._bootstrap.board,
             on_ready=lambda: self._send(messages.Ready(slot)),
             on_abandon=lambda: None,
             log=self._log,

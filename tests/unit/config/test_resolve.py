@@ -347,9 +347,18 @@ def test_nothing_to_say(host: Host, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("processes = ten", 'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "ten"'),
-        ("processes = 0", 'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "0"'),
-        ("processes", "site.ini:2: processes: expected a number from 1 to 4096, or auto, got nothing"),
+        (
+            "processes = ten",
+            'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "ten"',
+        ),
+        (
+            "processes = 0",
+            'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "0"',
+        ),
+        (
+            "processes",
+            "site.ini:2: processes: expected a number from 1 to 4096, or auto, got nothing",
+        ),
         ("workers = -1", "site.ini:2: workers: expected a number"),
         (
             "http-timeout = soon",
