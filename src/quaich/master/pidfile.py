@@ -55,11 +55,13 @@ class PidFile:
 
     def remove(self) -> None:
         """Remove it, if it is still there and still ours."""
-        if read(self.path) == os.getpid():
-            try:
+        try:
+            info = os.lstat(self.path)
+            # Without a free descriptor nothing can be read; the file is ours all the same.
+            if (info.st_dev, info.st_ino) == self._inode and read(self.path) in (os.getpid(), None):
                 os.unlink(self.path)
-            except OSError:
-                pass  # the directory is no longer ours to write
+        except OSError:
+            pass  # gone already, or the directory is no longer ours to write
 
 
 def read(path: str) -> int | None:

@@ -102,7 +102,8 @@ def _serve(
         return 0 if supervised else _STOPPED_ALONE
     except OSError as error:
         files.close(failed=True)
-        raise QuaichError(f"the server cannot start: {str(error).lower()}") from None
+        reason = (error.strerror or str(error)).lower()
+        raise QuaichError(f"the server cannot start: {reason}") from None
     except BaseException:
         files.close(failed=True)
         raise
