@@ -69,7 +69,8 @@ def exercise(place: Path, call: "object") -> None:
     assert not (place / "run" / "shop.pid").exists()
     (place / "site_app.py").write_text("raise ValueError('out of tea')\n")
     done = call("start")
-    assert done.returncode == 22
+    # OpenRC's script checks the configuration first.
+    assert done.returncode in (1, 22)
     assert "out of tea" in done.stdout + done.stderr
 
 
@@ -141,4 +142,5 @@ def test_container(
     assert get(("127.0.0.1", port)) == "one"
     (first,) = children(server.pid)
     os.kill(first.pid, signal.SIGTERM)
-    assert server.wait_exit() == 0
+    # Without a master the status is uWSGI's of a worker that is told to end.
+    assert server.wait_exit() == (30 if arguments else 0)

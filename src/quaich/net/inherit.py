@@ -7,7 +7,7 @@ passes (UPSTART_FDS).  A descriptor that is not a listening stream socket is ref
 
 import os
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 
 from quaich.errors import BindError
 from quaich.net.address import Address, Kind, tcp_name
@@ -25,20 +25,21 @@ def take(environ: MutableMapping[str, str], pid: int) -> dict[int, str]:
     names = environ.pop("LISTEN_FDNAMES", "").split(":")
     upstart = environ.pop("UPSTART_FDS", "")
     if meant_for == str(pid) and count.isdecimal():
-        found = {
-            FIRST + index: names[index] if index < len(names) else "" for index in range(int(count))
-        }
+        numbers: Iterable[int] = range(FIRST, FIRST + int(count))
         written = f"LISTEN_FDS = {count}"
     elif "socket" in environ.get("UPSTART_EVENTS", "").split():
-        found = {int(word): "" for word in upstart.split() if word.isdecimal()}
+        numbers = [int(word) for word in upstart.split() if word.isdecimal()]
         written = f"UPSTART_FDS = {upstart}"
+        names = []
     else:
         return {}
-    for fd in found:
+    found = {}
+    for index, fd in enumerate(numbers):
         try:
             os.set_inheritable(fd, False)
         except (OSError, OverflowError):
             raise BindError(f"{written}: descriptor {fd} is not open") from None
+        found[fd] = names[index] if index < len(names) else ""
     return found
 
 
