@@ -130,15 +130,13 @@ def test_systemd_units(root: Path, place: Path, name: str) -> None:
 
 @pytest.mark.skipif(not can_unshare(), reason="the kernel refuses a pid namespace")
 @pytest.mark.parametrize("arguments", [(), ("--ini", "shop.ini"), ("shop.ini",)])
-def test_container(
-    root: Path, place: Path, start: StartServer, arguments: tuple[str, ...]
-) -> None:
+def test_container(root: Path, place: Path, start: StartServer, arguments: tuple[str, ...]) -> None:
     entry = str(root / "packaging" / "container" / "entrypoint")
     inside = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", entry]
     env = {"PATH": f"{place / 'bin'}:{os.environ['PATH']}", "APP": "site_app", "PORT": "0"}
     server = start(*arguments, argv=inside, env=env | {"WORKERS": "2"})
     server.wait_ready(1 if arguments else 2)
-    host, port = listening(server)
+    port = int(listening(server)[1])
     assert get(("127.0.0.1", port)) == "one"
     (first,) = children(server.pid)
     os.kill(first.pid, signal.SIGTERM)

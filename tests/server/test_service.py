@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from quaich.config.effective import Config
+from quaich.master.files import Files
 from tests.conftest import StartServer
 from tests.server.test_lifecycle import get, listening, write
 from tests.support.processes import Stat, stat, wait_until
@@ -75,7 +77,8 @@ def test_daemonize(
     wait_until(lambda: get(address) == "one", START, "an answer")
     pid = int((tmp_path / "q.pid").read_text())
     now = stat(pid)
-    assert now is not None and now.session != os.getsid(0) and now.session != pid
+    assert now is not None
+    assert now.session not in (os.getsid(0), pid)
     assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
     assert os.readlink(f"/proc/{pid}/cwd") == str(tmp_path)
     assert (tmp_path / "d.sock").stat().st_mode & 0o777 == 0o777
@@ -119,7 +122,7 @@ def test_log_by_udp(start: StartServer, tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(START)
-        start(*BASE, "--master", "--logto", "127.0.0.1:%d" % receiver.getsockname()[1])
+        start(*BASE, "--master", "--logto", f"127.0.0.1:{receiver.getsockname()[1]}")
         lines = b""
         while b"serves workers=1\n" not in lines:
             lines += receiver.recv(65536)
@@ -143,8 +146,11 @@ def test_files_of_the_user(start: StartServer, tmp_path: Path) -> None:
     }
     mine, theirs = os.geteuid(), NOBODY.pw_uid
     assert owners == {
-        **{"a.pid": mine, "c.pid": mine},
-        **{"b.pid": theirs, "d.pid": theirs, "b.log": theirs},
+        "a.pid": mine,
+        "c.pid": mine,
+        "b.pid": theirs,
+        "d.pid": theirs,
+        "b.log": theirs,
     }
     assert (tmp_path / "d.pid").read_text() == f"{server.pid}\n"
     server.stop()
@@ -233,22 +239,21 @@ def test_nothing_is_lost_or_torn_over_rotations_and_reopenings(
     def everything() -> str:
         return "".join(each.read_text() for each in pieces())
 
+    def done() -> int:
+        return len(re.findall(r"^log=\S+ (?:reopened|rotated)", everything(), re.MULTILINE))
+
+    def newer(inode: int, number: int) -> Callable[[], bool]:
+        return lambda: log.exists() and log.stat().st_ino != inode and done() > number
+
     try:
-        for turn in range(10):
-            before = log.stat().st_ino
-            number = len(re.findall(r"^log=\S+ (?:reopened|rotated)", everything(), re.MULTILINE))
+        for turn in range(20):
+            fresh = newer(log.stat().st_ino, done())
             if turn % 2:
                 log.rename(tmp_path / f"moved-{turn}")
                 os.utime(tmp_path / "reopen", (turn + 1e9, time.time() + turn))
             else:
                 os.utime(tmp_path / "rotate", (turn + 1e9, time.time() + turn))
-            wait_until(
-                lambda: log.exists() and log.stat().st_ino != before and number < len(
-                    re.findall(r"^log=\S+ (?:reopened|rotated)", everything(), re.MULTILINE)
-                ),
-                START,
-                f"a new file {turn}",
-            )
+            wait_until(fresh, START, f"a new file {turn}")
             if turn == 5:
                 # A worker and a generation that come later write to the new file, too.
                 os.kill(server.pid, signal.SIGHUP)
@@ -270,8 +275,7 @@ def test_nothing_is_lost_or_torn_over_rotations_and_reopenings(
         r"|error: .*|.*\[QX\d+\]|signal=.*"
     )
     assert [line for line in text.splitlines() if not whole.fullmatch(line)] == []
-    # In the end everybody writes to the last file.
-    assert len(pieces()) > 10
+    assert len(pieces()) > 20
 
 
 def test_log_reopen_at_a_reload(start: StartServer, tmp_path: Path) -> None:
@@ -465,7 +469,8 @@ def test_chroot(start: StartServer, tmp_path: Path) -> None:
         *("--chroot", str(jail), "--uid", "nobody", "--socket", "q.sock", "--pidfile", "q.pid"),
     )
     server.wait_ready(2)
-    assert (tmp_path / "q.sock").exists() and (tmp_path / "q.pid").exists()
+    assert (tmp_path / "q.sock").exists()
+    assert (tmp_path / "q.pid").exists()
     expected = f'[["site_app.py"], "/", {NOBODY.pw_uid}]'
     assert get(listening(server)) == expected
     assert f"chroot = {jail}: there is no " in server.log
@@ -612,18 +617,13 @@ def test_as_process_1(start: StartServer, tmp_path: Path) -> None:
     assert "signal=SIGTERM action=stop" in server.log
 
 
-def test_pid_files_again(start: StartServer, tmp_path: Path) -> None:
-    """What a program asks the server's files for, without a server."""
-    from quaich.config.effective import Config
-    from quaich.master.files import Files
-
-    with contextlib.chdir(tmp_path) if hasattr(contextlib, "chdir") else contextlib.nullcontext():
-        files = Files(Config(pidfile=str(tmp_path / "q.pid")), {})
-        files.open()
-        try:
-            (tmp_path / "q.pid").unlink()
-            assert files.rewrite_pidfiles() == []
-            assert (tmp_path / "q.pid").read_text() == f"{os.getpid()}\n"
-        finally:
-            files.close(failed=False)
+def test_pid_files_again(tmp_path: Path) -> None:
+    files = Files(Config(pidfile=str(tmp_path / "q.pid")), {})
+    files.open()
+    try:
+        (tmp_path / "q.pid").unlink()
+        assert files.rewrite_pidfiles() == []
+        assert (tmp_path / "q.pid").read_text() == f"{os.getpid()}\n"
+    finally:
+        files.close(failed=False)
     assert not (tmp_path / "q.pid").exists()

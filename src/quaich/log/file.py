@@ -46,6 +46,8 @@ class Target:
 
 
 def _connect(name: str, host: str, port: int) -> int:
+    if port > 65535:
+        raise QuaichError(f"{name}: the port is {port}; expected a number from 1 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or "127.0.0.1", port, type=socket.SOCK_DGRAM

@@ -15,7 +15,9 @@ def test_a_start_a_reload_and_a_stop() -> None:
     assert notices.due() is None
     assert notices.look(View(1, 4), 112.0) == []
     assert notices.look(View(1, 3), 113.0) == ["STATUS=generation 1, 3 workers"]
-    loads = "RELOADING=1\nMONOTONIC_USEC=120500000\nSTATUS=generation 1, 3 workers; generation 2 loads"
+    loads = (
+        "RELOADING=1\nMONOTONIC_USEC=120500000\nSTATUS=generation 1, 3 workers; generation 2 loads"
+    )
     assert notices.look(View(1, 3, 2), 120.5) == [loads]
     assert notices.due() == 130.5
     assert notices.look(View(1, 3, 2), 130.5) == [EXTEND]
