@@ -17,9 +17,11 @@ from quaich.config.base import Diagnostic, ListenSpec
 from quaich.config.codes import NOTE, WARNING, diagnose
 from quaich.config.effective import Config
 from quaich.errors import ConfigError
+from quaich.log.file import Target
 from quaich.net.address import Address, Kind, parse
 
 _PERMISSIONS = ("QX404", "QX406", "QX411")
+_WRITTEN = ("pidfile", "safe-pidfile", "logto", "daemonize", "daemonize2")
 _KNOWN_SERVERS = ("quaich", "uwsgi")
 
 
@@ -79,8 +81,9 @@ def _paths(config: Config) -> Iterator[Diagnostic]:
             yield _finding(config, "QX414", "virtualenv", f"{path} is no virtual environment")
     if config.wsgi_file:
         yield from _file(config, "wsgi-file", os.path.join(home, config.wsgi_file))
-    for option, written in (("pidfile", config.pidfile), ("logto", config.logto)):
-        if written:
+    for option in _WRITTEN:
+        written = getattr(config, option.replace("-", "_"))
+        if written and not Target(written).udp:
             yield from _to_be_written(config, option, written)
 
 

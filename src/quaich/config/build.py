@@ -17,7 +17,7 @@ from quaich.config.collect import MAX_DECLARATIONS, Collector
 from quaich.config.effective import Config, ListenSpec
 from quaich.config.expand import expand
 from quaich.config.item import COMMAND_LINE, ENVIRONMENT, FILE, OVERRIDE, PLACEHOLDER, SET, Item
-from quaich.config.kinds import FLAG, Reading, Refused, is_false
+from quaich.config.kinds import AUTO, FLAG, Reading, Refused, is_false
 from quaich.config.logic import CLOSERS
 from quaich.config.options import BY_LONG_NAME, COMPATIBLE_NAMES
 from quaich.config.options.app import SERVES
@@ -175,6 +175,8 @@ class Builder:
         )
         self._remark_backlog()
         self.values["threads"] = max(1, self.values.get("threads", 1))
+        if self.values.get("processes") == AUTO:
+            self.values["processes"] = self._host.processors()
         if self.door == COMPATIBLE:
             self._supervise()
         return Config(

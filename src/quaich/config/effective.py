@@ -138,6 +138,26 @@ class Config(ConfigBase):
     reload_on_exception_repr: tuple[str, ...] = ()
     master_fifo: tuple[str, ...] = ()
     control: str | None = None
+    daemonize: str | None = None
+    daemonize2: str | None = None
+    pidfile2: str | None = None
+    safe_pidfile: str | None = None
+    safe_pidfile2: str | None = None
+    logto2: str | None = None
+    log_reopen: bool = False
+    touch_logreopen: tuple[str, ...] = ()
+    touch_logrotate: tuple[str, ...] = ()
+    log_maxsize: int = 0
+    log_backupname: str | None = None
+    log_truncate: bool = False
+    logfile_chmod: int | None = None
+    logfile_chown: bool = False
+    add_gid: tuple[str, ...] = ()
+    no_initgroups: bool = False
+    immediate_uid: str | None = None
+    immediate_gid: str | None = None
+    cap: str | None = None
+    chroot: str | None = None
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -177,4 +197,13 @@ FIXED = (
     "flock_wait2",
     "master_fifo",
     "control",
+    "daemonize",
+    "daemonize2",
+    "pidfile2",
+    "safe_pidfile",
+    "safe_pidfile2",
+    "logto2",
+    "log_truncate",
+    "immediate_uid",
+    "immediate_gid",
 )

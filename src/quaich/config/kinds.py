@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 DEFAULT_KEEPALIVE = 75
+AUTO = 0
+"""The number of processes that stands for as many as there are processors."""
+
 _FALSE_WORDS = frozenset(("false", "off", "no", "0"))
 _NICENESS = re.compile(r"[ \t]*[+-]?[0-9]{1,2}[ \t]*")
 _SOCKET_MAP = re.compile(r"[0-9]{1,4}:[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*")
@@ -229,6 +232,33 @@ def _read_path_or_off(text: str | None) -> Reading:
     return Reading("" if is_false(text) else text)
 
 
+_CAPABILITIES = (
+    "audit_control audit_read audit_write block_suspend bpf checkpoint_restore chown dac_override "
+    "dac_read_search fowner fsetid ipc_lock ipc_owner kill lease linux_immutable mac_admin "
+    "mac_override mknod net_admin net_bind_service net_broadcast net_raw perfmon setfcap setgid "
+    "setpcap setuid sys_admin sys_boot sys_chroot sys_module sys_nice sys_pacct sys_ptrace "
+    "sys_rawio sys_resource sys_time sys_tty_config syslog wake_alarm"
+)
+
+
+def _read_capabilities(text: str | None) -> Reading:
+    names = [word.strip().lower().removeprefix("cap_") for word in (text or "").split(",")]
+    unknown = next((name for name in names if name not in _CAPABILITIES.split()), None)
+    if unknown is not None:
+        raise Refused(CAPABILITIES.expected)
+    return Reading(",".join(names))
+
+
+def _read_processes(text: str | None) -> Reading:
+    if text == "auto":
+        return Reading(AUTO)
+    return _bounded(_read_number(text, PROCESSES.expected, {}), PROCESSES.expected, 1, 4096)
+
+
+def _write_processes(value: object) -> str:
+    return "auto" if value == AUTO else str(value)
+
+
 def choice(values: tuple[str, ...], later: tuple[str, ...] = ()) -> Kind:
     """One of a few words; those in ``later`` are known to uWSGI and not served yet."""
     expected = " or ".join(values)
@@ -273,6 +303,16 @@ SOCKET_MAP = Kind(
 VARIABLES = _texts("NAME=value", "NAME=value, or NAME alone to remove it")
 USER = _text("user", "a user name or number")
 GROUP = _text("group", "a group name or number")
+GROUPS = _texts("group", "a group name or number")
+CAPABILITIES = Kind(
+    "capabilities",
+    "str",
+    "names of capabilities such as net_bind_service, separated by commas",
+    _read_capabilities,
+)
+PROCESSES = Kind(
+    "number", "int", "a number from 1 to 4096, or auto", _read_processes, _write_processes
+)
 OWNER = _text("owner", "user, user:group or :group")
 ANYTHING = Kind("text", "str", "a value", lambda text: Reading(text or ""))
 

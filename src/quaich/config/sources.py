@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from quaich import __version__
+from quaich.config import cpus
 from quaich.errors import ConfigError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -114,6 +115,10 @@ class Host:
             return int(self.read("/proc/sys/net/core/somaxconn"))
         except (ConfigError, ValueError):
             return None
+
+    def processors(self) -> int:
+        """How many processors this process may use."""
+        return _processors()
 
     def variables(self, path: str, key: str, place: str) -> list[tuple[str, str | None]]:
         """The variables that an ``envdir`` or an ``env-file`` sets; None unsets one."""
@@ -285,7 +290,7 @@ def _machine_variables() -> dict[str, str]:
         "t": str(int(now)),
         "T": str(int(now * 1_000_000)),
         "V": __version__,
-        "k": str(os.cpu_count() or 1),
+        "k": str(_processors()),
         "u": str(uid),
         "U": _user_name(uid),
         "g": str(gid),
@@ -293,6 +298,17 @@ def _machine_variables() -> dict[str, str]:
         "b": os.path.realpath(sys.argv[0]) if sys.argv and sys.argv[0] else "",
         "[": "\x1b",
     }
+
+
+def _processors() -> int:
+    def read(path: str) -> str | None:
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                return file.read(65536)
+        except OSError:
+            return None
+
+    return cpus.usable(len(os.sched_getaffinity(0)), read)
 
 
 def _user_name(uid: int) -> str:

@@ -64,14 +64,3 @@ def _is_file(fd: int) -> bool:
         return stat.S_ISREG(os.fstat(fd).st_mode)
     except OSError:
         return False
-
-
-def redirect(path: str) -> None:
-    """Send stdout and stderr, and so every line of every process, to the end of a file.
-
-    Raises OSError when the file cannot be opened.
-    """
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
-    os.close(fd)

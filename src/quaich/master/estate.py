@@ -22,16 +22,18 @@ class Estate:
     """What the server owns as a whole, beyond any generation.
 
     ``leftovers`` (path, device, inode) are the files that must go if the master is killed;
-    ``lounge`` (to read, to write) is where workers leave their clients to each other.
+    ``lounge`` (to read, to write) is where workers leave their clients to each other; ``board`` (to
+    post at, to take from) is where a log file that is opened anew is handed out, if there is one.
     """
 
     listeners: tuple[BoundListener, ...]
     leftovers: tuple[tuple[str, int, int], ...]
     lounge: tuple[int, int]
+    board: tuple[int, int] | None = None
 
     def descriptors(self) -> list[int]:
         """Every descriptor of it."""
-        return [*(each.fd for each in self.listeners), *self.lounge]
+        return [*(each.fd for each in self.listeners), *self.lounge, *(self.board or ())]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class State:
             "listeners": [asdict(each) for each in self.estate.listeners],
             "leftovers": self.estate.leftovers,
             "lounge": self.estate.lounge,
+            "board": self.estate.board,
             "plan": carry.dump(self.plan),
             "held": [
                 (number, each.config.to_json(), each.need_app, each.scoreboard)
@@ -99,6 +102,7 @@ class State:
                     tuple(_listener(each) for each in data["listeners"]),
                     tuple((path, device, inode) for path, device, inode in data["leftovers"]),
                     (data["lounge"][0], data["lounge"][1]),
+                    data["board"] and (data["board"][0], data["board"][1]),
                 ),
                 plan=carry.load(data["plan"], policies),
                 held=held,

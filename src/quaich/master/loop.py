@@ -32,9 +32,8 @@ from quaich.master.spawn import spawn
 from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
-from quaich.sys import privileges
 from quaich.sys.process import describe_end
-from quaich.worker import messages
+from quaich.worker import messages, startup
 from quaich.worker.bootstrap import Bootstrap
 
 _HANDLED = (
@@ -224,6 +223,11 @@ class Master:
         """Queue an event for the plan."""
         self._events.append(event)
 
+    def answer(self, ticket: int, ok: bool, text: str) -> None:
+        """Say what came of a ``Perform``."""
+        if ticket:
+            self._perform([facts.Answer(ticket, ok, text)])
+
     # What happened.
 
     def _wait(self) -> None:
@@ -340,7 +344,7 @@ class Master:
         config = self._config
         if reload:
             config = self._reload()
-            privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
+            startup.identity(config)
             for note in config.notes:
                 (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
             self._say_fixed(config)
@@ -376,6 +380,7 @@ class Master:
                 lounge=self._estate.lounge,
                 need_app=held.need_app,
                 leftovers=self._estate.leftovers,
+                board=self._estate.board and self._estate.board[1],
             )
             pid = spawn(bootstrap)
         except BaseException:

@@ -13,15 +13,15 @@ from quaich.errors import QuaichError
 class PidFile:
     """The pid file at an absolute path, written for this process."""
 
-    def __init__(self, path: str, place: str = "") -> None:
+    def __init__(self, path: str, place: str = "", option: str = "pidfile") -> None:
         self.path = path
-        self._prefix = f"{place}: " if place else ""
+        self._prefix = f"{place}: {option}" if place else option
         self._inode = (0, 0)
 
     @classmethod
-    def adopt(cls, path: str) -> "PidFile":
+    def adopt(cls, path: str, place: str, option: str) -> "PidFile":
         """The file that this process wrote before it was executed anew."""
-        pidfile = cls(path)
+        pidfile = cls(path, place, option)
         try:
             info = os.lstat(path)
         except OSError:
@@ -41,7 +41,7 @@ class PidFile:
             mode = os.stat(directory).st_mode
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
                 raise QuaichError(
-                    f"{self._prefix}pidfile = {self.path}: every user can write to {directory}; "
+                    f"{self._prefix} = {self.path}: every user can write to {directory}; "
                     "choose a directory that is yours, such as /run/quaich"
                 )
             before = read(self.path)
@@ -59,18 +59,20 @@ class PidFile:
                 os.close(fd)
         except OSError as error:
             raise QuaichError(
-                f"{self._prefix}pidfile = {self.path}: {(error.strerror or str(error)).lower()}"
+                f"{self._prefix} = {self.path}: {(error.strerror or str(error)).lower()}"
             ) from None
         self._inode = (info.st_dev, info.st_ino)
         return before if before is not None and _runs(before) else None
 
     def remove(self) -> None:
         """Remove it, if it is still there and still ours."""
-        if read(self.path) == os.getpid():
-            try:
+        try:
+            info = os.lstat(self.path)
+            # Without a free descriptor nothing can be read; the file is ours all the same.
+            if (info.st_dev, info.st_ino) == self._inode and read(self.path) in (os.getpid(), None):
                 os.unlink(self.path)
-            except OSError:
-                pass  # the directory is no longer ours to write
+        except OSError:
+            pass  # gone already, or the directory is no longer ours to write
 
 
 def read(path: str) -> int | None:

@@ -1,5 +1,7 @@
 """What a configuration means for the plan."""
 
+import os
+
 from quaich.config.effective import Config
 from quaich.master.vocabulary import Policy, meanings
 from quaich.master.watch import limits_of
@@ -12,7 +14,7 @@ def policy_of(config: Config) -> Policy:
     """What a configuration means for the plan."""
     return Policy(
         first_workers(config),
-        meanings(config.door, config.die_on_term),
+        meanings(config.door, config.die_on_term, os.getpid() == 1),
         mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
         worker_mercy=float(config.worker_reload_mercy),
         limits=limits_of(config),

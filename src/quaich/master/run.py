@@ -1,47 +1,46 @@
-"""Starting the server: files and sockets first, then the supervisor, or one worker without it.
+"""Starting the server: into the background first if it is to be there, then files and sockets, then
+the supervisor, or one worker without it.
 
-Whatever was made is removed when the start fails; when the server ends, the pid file is, and with
-``vacuum`` (always in the modern door) the UNIX sockets are.
+The service manager's variables are taken out of the environment before anything else, so that no
+other process speaks for this one.
 """
 
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 
 from quaich import __version__
-from quaich.config.base import WARNING
 from quaich.config.codes import diagnose
 from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
-from quaich.log.server import Log, redirect
+from quaich.log.board import Board
+from quaich.log.file import redirect
+from quaich.log.server import Log
 from quaich.master import launch, upgrade
 from quaich.master.desk import Desk
 from quaich.master.estate import Estate, State
-from quaich.master.instance import Locks
+from quaich.master.files import Files, PidFileSide
 from quaich.master.load import Load
 from quaich.master.loop import Master
-from quaich.master.pidfile import PidFile
+from quaich.master.notices import View
+from quaich.master.notifier import Notifier, Teller, alone
 from quaich.master.side import Side
 from quaich.master.wake import Waker
-from quaich.net.inherit import take_systemd
-from quaich.net.listen import (
-    BoundListener,
-    SocketOptions,
-    UnixRights,
-    backlog,
-    open_listeners,
-    read_somaxconn,
-    remove_file,
-)
+from quaich.net import inherit
 from quaich.stats.scoreboard import Scoreboard
-from quaich.sys import privileges, process
+from quaich.sys import background, notify, privileges, process
+from quaich.sys.background import Detached
+from quaich.sys.notify import Manager
 from quaich.worker import lounge, naming, resources, startup
 
 # uWSGI's exit status of a server without a master that is told to stop.
 _STOPPED_ALONE = 30
+# Octets of its log that are shown when it fails in the background.
+_LAST_WORDS = 4096
 _NEED_MASTER = (
     *("max-requests", "max-worker-lifetime", "reload-on-rss", "reload-on-as"),
     *("reload-on-exception", "reload-on-exception-type"),
@@ -63,30 +62,96 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
     process.reset_signals()
     if (config.test_import or config.pyrun or config.pyshell) is not None:
         return _run_script(config)
+    inherited = inherit.take(os.environ, os.getpid())
+    manager = notify.take(os.environ, os.getpid())
     config = _with_master(config)
+    if config.immediate_uid is not None or config.immediate_gid is not None:
+        _become_at_once(config)
+    name = config.daemonize2 or config.daemonize
+    if name is None or manager is not None or os.getpid() == 1:
+        return _serve(config, reload, Files(config, inherited), manager, Detached(-1))
+    files = Files(config, inherited, in_background=True)
+    logfile = files.open_target("daemonize2" if config.daemonize2 else "daemonize", name)
+    size = os.fstat(logfile).st_size
+    detached = background.detach(wait=config.daemonize2 is not None)
+    if detached.status is None:
+        redirect(logfile)
+        return _serve(config, reload, files, None, detached)
+    if detached.status:
+        _show_end_of_log(name, size)
+    # Whatever else could be tried, the server in the background has tried it.
+    sys.stderr.flush()
+    os._exit(detached.status)
+
+
+def _serve(
+    config: Config,
+    reload: Callable[[], Config],
+    files: Files,
+    manager: Manager | None,
+    detached: Detached,
+) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, _interrupt)
     supervised = config.master or config.processes > 1
-    server = _Server(config)
     try:
-        server.open()
+        files.open()
+        _remark(config, files.log, manager)
         naming.show(config, naming.MASTER if supervised else naming.worker(1))
         if supervised:
-            process.adopt_orphans()
-            desk = Desk(config, os.environ, server.log)
-            desk.open()
-            leftovers = (*server.leftovers(), *desk.leftovers())
-            estate = Estate(tuple(server.listeners), leftovers, lounge.open_pair())
-            return _supervise(server, estate, reload, desk)
-        status = _serve_alone(config, server)
-        server.close(failed=False)
+            status = _supervise(config, reload, files, manager, detached)
+            files.close(failed=status != 0)
+        else:
+            status = _serve_alone(config, files, manager, detached)
+            files.close(failed=False)
         return status
     except _Interrupted:
-        server.close(failed=True)
+        files.close(failed=True)
         return 0 if supervised else _STOPPED_ALONE
+    except OSError as error:
+        files.close(failed=True)
+        reason = (error.strerror or str(error)).lower()
+        raise QuaichError(f"the server cannot start: {reason}") from None
     except BaseException:
-        server.close(failed=True)
+        files.close(failed=True)
         raise
+
+
+def _supervise(
+    config: Config,
+    reload: Callable[[], Config],
+    files: Files,
+    manager: Manager | None,
+    detached: Detached,
+) -> int:
+    process.adopt_orphans()
+    desk = Desk(config, os.environ, files.log)
+    desk.open()
+    try:
+        board = Board() if files.has_log else None
+        sides = _sides(files, manager, board, desk)
+        if detached.reporter >= 0:
+            sides.append(Teller(detached.told))
+        estate = Estate(
+            tuple(files.listeners),
+            (*files.leftovers(), *desk.leftovers()),
+            lounge.open_pair(),
+            board.descriptors if board is not None else None,
+        )
+        return Master(config, lambda: _with_master(reload()), estate, files.log, sides).run()
+    finally:
+        desk.close()
+
+
+def _sides(
+    files: Files, manager: Manager | None, board: Board | None, desk: Desk
+) -> list[Side]:
+    sides: list[Side] = [PidFileSide(files), files.locks, Load(), Waker(), *desk.sides]
+    if board is not None:
+        sides.append(files.log_keeper(board))
+    if manager is not None:
+        sides.append(Notifier(manager))
+    return sides
 
 
 def resume(reload: Callable[[], Config]) -> int:
@@ -103,33 +168,70 @@ def resume(reload: Callable[[], Config]) -> int:
     if only_tried:
         return 0
     os.close(file)
-    server = _Server(state.config)
-    server.resume(state)
-    naming.show(state.config, naming.MASTER)
-    server.log.info(
+    config, estate = state.config, state.estate
+    told = state.sides.get(Notifier.name)
+    manager = Manager(*told) if told else None
+    away = manager is None and os.getpid() != 1
+    files = Files(config, {}, away and (config.daemonize2 or config.daemonize) is not None)
+    files.resume(estate.listeners)
+    naming.show(config, naming.MASTER)
+    files.log.info(
         f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} goes on "
         f"generation={state.plan.current}"
     )
-    desk = Desk(state.config, os.environ, server.log)
-    return _supervise(server, state.estate, reload, desk, state)
-
-
-def _supervise(
-    server: "_Server",
-    estate: Estate,
-    reload: Callable[[], Config],
-    desk: Desk,
-    state: State | None = None,
-) -> int:
-    sides: list[Side] = [server.locks, Load(), Waker(), *desk.sides]
+    desk = Desk(config, os.environ, files.log)
+    board = Board(estate.board) if estate.board is not None else None
+    sides = _sides(files, manager, board, desk)
     try:
-        status = Master(
-            server.config, lambda: _with_master(reload()), estate, server.log, sides, state
-        ).run()
+        master = Master(config, lambda: _with_master(reload()), estate, files.log, sides, state)
+        status = master.run()
     finally:
         desk.close()
-    server.close(failed=status != 0)
+    files.close(failed=status != 0)
     return status
+
+
+def _remark(config: Config, log: Log, manager: Manager | None) -> None:
+    """What the operator should know of who started the server."""
+    first = os.getpid() == 1
+    if (config.daemonize or config.daemonize2) and (first or manager is not None):
+        who = "process 1" if first else "a service that reports to systemd"
+        log.warning(f"daemonize: ignored for {who}; the log stays on stderr")
+    if config.door != "compatible" or config.die_on_term or not config.master:
+        return
+    if first:
+        log.warning(
+            "as process 1, SIGTERM stops the server at once; set die-on-term = true to say so"
+        )
+    elif manager is not None or "INVOCATION_ID" in os.environ:
+        log.warning(
+            "SIGTERM, by which systemd stops a service, reloads this one until it is killed; set "
+            "die-on-term = true, or KillSignal=SIGINT in the unit"
+        )
+
+
+def _become_at_once(config: Config) -> None:
+    identity = privileges.find(
+        config.immediate_uid,
+        config.immediate_gid,
+        config.place_of("immediate-uid"),
+        config.place_of("immediate-gid"),
+    )
+    if os.geteuid() == 0:
+        privileges.drop(identity)
+    elif not identity.is_current:
+        Log().warning(
+            "immediate-uid and immediate-gid: only root can change them, and this is user "
+            f"{os.geteuid()}"
+        )
+
+
+def _show_end_of_log(name: str, start: int) -> None:
+    """The last words of a server that failed in the background, for the shell that started it."""
+    with suppress(OSError), open(name, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(start, file.tell() - _LAST_WORDS))
+        sys.stderr.write(file.read(_LAST_WORDS).decode("utf-8", "backslashreplace"))
 
 
 def _run_script(config: Config) -> int:
@@ -167,167 +269,54 @@ def _with_master(config: Config) -> Config:
     return replace(config, master=True, die_on_term=True, notes=(*notes, note))
 
 
-class _Server:
-    """The files and sockets of a server."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.log = Log()
-        self.listeners: list[BoundListener] = []
-        self.locks = Locks()
-        self._pidfile: PidFile | None = None
-
-    def open(self) -> None:
-        """Open the log, write the pid file, bind the sockets: in uWSGI's order."""
-        config = self.config
-        self._lock(("flock", "flock-wait"))
-        if config.umask is not None:
-            os.umask(config.umask)
-        if config.logto is not None:
-            try:
-                redirect(config.logto)
-            except OSError as error:
-                place = config.place_of("logto")
-                raise QuaichError(
-                    f"{place}{': ' if place else ''}logto = {config.logto}: "
-                    f"{(error.strerror or str(error)).lower()}"
-                ) from None
-        self._lock(("flock2", "flock-wait2"))
-        self.log.info(
-            f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} "
-            f"door={config.door}"
-        )
-        for note in config.notes:
-            (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
-        privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
-        if os.geteuid() == 0 and config.uid is None:
-            self.log.warning("the application runs as root; set uid and gid to run it as a user")
-        if config.pidfile is not None:
-            self._write_pidfile(config.pidfile)
-        self._bind()
-
-    def _lock(self, options: tuple[str, str]) -> None:
-        """Keep other instances away, where that is wanted."""
-        for option in options:
-            path = getattr(self.config, option.replace("-", "_"))
-            if path is not None:
-                place = self.config.place_of(option)
-                self.locks.take(path, "wait" in option, option, place, self.log.info)
-
-    def resume(self, state: State) -> None:
-        """Take over what the server owns already."""
-        self.listeners = list(state.estate.listeners)
-        if self.config.pidfile is not None:
-            self._pidfile = PidFile.adopt(os.path.abspath(self.config.pidfile))
-
-    def _write_pidfile(self, path: str) -> None:
-        pidfile = PidFile(os.path.abspath(path), self.config.place_of("pidfile"))
-        other = pidfile.write()
-        self._pidfile = pidfile
-        if other is not None:
-            self.log.warning(f"pidfile = {path}: it named pid {other}, which still runs")
-
-    def _bind(self) -> None:
-        config = self.config
-        queue = backlog(config.listen, config.place_of("listen") or None, read_somaxconn())
-        rights = UnixRights(
-            config.chmod_socket, config.chown_socket, config.place_of("chown_socket")
-        )
-        # A relative path of a socket starts at chdir, as under uWSGI; the master itself stays where
-        # it is, because a reload reads its configuration from there.
-        before = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            if config.chdir is not None:
-                try:
-                    os.chdir(config.chdir)
-                except OSError as error:
-                    place = config.place_of("chdir")
-                    raise QuaichError(
-                        f"{place}{': ' if place else ''}chdir = {config.chdir}: "
-                        f"{(error.strerror or str(error)).lower()}"
-                    ) from None
-            open_listeners(
-                config.listeners,
-                queue=queue,
-                rights=rights,
-                options=_socket_options(config),
-                inherited=take_systemd(os.environ, os.getpid()),
-                on_open=self._opened,
-            )
-        finally:
-            os.fchdir(before)
-            os.close(before)
-
-    def _opened(self, listener: BoundListener) -> None:
-        self.listeners.append(listener)
-        self.log.info(f"listening {listener.name} protocol={listener.protocol}")
-
-    def leftovers(self) -> tuple[tuple[str, int, int], ...]:
-        """The files to remove if the master cannot do it any more."""
-        files = []
-        if self._pidfile is not None:
-            files.append((self._pidfile.path, *self._pidfile.inode))
-        if self.config.vacuum:
-            for each in self.listeners:
-                if each.path is not None and each.inode is not None:
-                    files.append((each.path, *each.inode))
-        return tuple(files)
-
-    def close(self, failed: bool) -> None:
-        """Close everything, and remove what should not be left behind."""
-        if self._pidfile is not None:
-            self._pidfile.remove()
-        for listener in self.listeners:
-            os.close(listener.fd)
-            if listener.path is not None and listener.inode and (failed or self.config.vacuum):
-                remove_file(listener.path, listener.inode)
-
-
-def _socket_options(config: Config) -> SocketOptions:
-    return SocketOptions(
-        defer=not config.no_defer_accept,
-        reuse_port=config.reuse_port,
-        freebind=config.freebind,
-        keepalive=config.so_keepalive,
-        send_buffer=config.socket_sndbuf,
-        receive_buffer=config.socket_rcvbuf,
-        fast_open=config.tcp_fast_open,
-        abstract=config.abstract_socket,
-    )
-
-
-def _serve_alone(config: Config, server: _Server) -> int:
+def _serve_alone(config: Config, files: Files, manager: Manager | None, detached: Detached) -> int:
     """The one worker of a server without a master, in this process."""
     # A master never serves, and does without these in its memory.
     from quaich.worker import warm
     from quaich.worker.process import run_worker
 
+    log = files.log
+    if manager is not None and manager.watchdog:
+        log.warning("WatchdogSec= needs a master, which gives the signs of life; set master = true")
+    sender = notify.Sender(manager.address) if manager is not None else None
+
+    def tell(view: View) -> None:
+        if sender is not None:
+            alone(sender, view)
+
+    def ready() -> None:
+        log.info(f"worker=1 pid={os.getpid()} ready generation=1")
+        tell(View(1, 1))
+        detached.told()
+
     resources.claim(config)
-    startup.drop_privileges(config, server.log)
+    startup.drop_privileges(config, log)
     for name in _NEED_MASTER:
         if getattr(config, name.replace("-", "_")):
             place = config.place_of(name)
-            server.log.warning(
+            log.warning(
                 f"{place}{': ' if place else ''}{name}: only a master can replace a worker; "
                 "without effect (set master = true)"
             )
-    apps = startup.load(config, config.need_app, server.log)
+    apps = startup.load(config, config.need_app, log)
     resources.settle(config, 1)
     warm.set_up(warm.find_hooks(config))
-    warm.warm_up(config, apps, server.log)
-    warm.try_out(config, apps, server.log)
-    return run_worker(
+    warm.warm_up(config, apps, log)
+    warm.try_out(config, apps, log)
+    status = run_worker(
         config=config,
         apps=apps,
-        listeners=server.listeners,
+        listeners=files.listeners,
         slot=1,
         seat=0,
         generation=1,
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,
         lounge=None,
-        on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
-        on_abandon=lambda: server.close(failed=False),
+        on_ready=ready,
+        on_abandon=lambda: files.close(failed=False),
         on_spent=lambda cause: None,
-        log=server.log,
+        log=log,
     )
+    tell(View(1, 1, ending=True))
+    return status

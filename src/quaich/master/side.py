@@ -46,6 +46,9 @@ class House(Protocol):
     def tell(self, event: Event) -> None:
         """Queue an event for the plan."""
 
+    def answer(self, ticket: int, ok: bool, text: str) -> None:
+        """Say what came of a ``Perform``; ticket 0 is nobody."""
+
 
 class Side(Protocol):
     """One of the master's other duties; ``BaseSide`` has a default for each method.

@@ -50,6 +50,10 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
                 signal.signal(number, signal.SIG_DFL)
         reset_signals()
         python = _other_python(bootstrap.config)
+        if python is not None and bootstrap.config.chroot is not None:
+            raise QuaichError(
+                f"chroot: the application needs {python}, which is outside; start quaich with it"
+            )
         if python is not None:
             resources.claim(bootstrap.config)
             startup.drop_privileges(bootstrap.config, Log())

@@ -49,8 +49,11 @@ _SAME_IN_BOTH = {
 }
 
 
-def meanings(door: str, die_on_term: bool) -> Mapping[str, Meaning]:
-    """The signals of a front door; those not named here are ignored."""
+def meanings(door: str, die_on_term: bool, first: bool = False) -> Mapping[str, Meaning]:
+    """The signals of a front door; those not named here are ignored.
+
+    ``first`` is process 1: whoever stops a container sends SIGTERM, and kills it if that reloads.
+    """
     if door == "modern":
         drain = {"SIGTERM": Meaning.DRAIN, "SIGINT": Meaning.DRAIN}
         return _SAME_IN_BOTH | drain | {"SIGQUIT": Meaning.STOP}
@@ -58,6 +61,8 @@ def meanings(door: str, die_on_term: bool) -> Mapping[str, Meaning]:
     if die_on_term:
         # uWSGI's option exchanges the two.
         term, quit_ = quit_, term
+    elif first:
+        term = Meaning.STOP
     return _SAME_IN_BOTH | {"SIGINT": Meaning.STOP, "SIGTERM": term, "SIGQUIT": quit_}
 
 

@@ -103,7 +103,7 @@ class Watch:
             (Meaning.WORKERS_RELOAD, config.touch_workers_reload),
         ):
             for path in paths:
-                self._stamps[path] = _stamp(os.path.join(config.chdir or "", path))
+                self._stamps[path] = stamp(os.path.join(config.chdir or "", path))
             names = [p for p in paths if p in before and changed(before[p], self._stamps[p])]
             if names:
                 found.append(Touched(", ".join(names), meaning))
@@ -114,7 +114,7 @@ class Watch:
         for path in paths:
             # It is the word of a worker: whatever it says, there is an end to it.
             if len(self._sources) < _MOST_SOURCES:
-                self._sources.setdefault(path, _stamp(path))
+                self._sources.setdefault(path, stamp(path))
 
     def edited(self, config: Config, now: float) -> list[Touched]:
         """The files of the application that changed since they were last looked at."""
@@ -123,8 +123,8 @@ class Watch:
         self._sources_due = now + config.py_auto_reload
         found = []
         for path, before in self._sources.items():
-            self._sources[path] = stamp = _stamp(path)
-            if changed(before, stamp):
+            self._sources[path] = after = stamp(path)
+            if changed(before, after):
                 found.append(path)
         return [Touched(", ".join(found))] if found else []
 
@@ -142,7 +142,8 @@ def changed(before: int | None, after: int | None) -> bool:
     return after > before
 
 
-def _stamp(path: str) -> int | None:
+def stamp(path: str) -> int | None:
+    """When a file was written, in nanoseconds; None when there is none."""
     try:
         return os.stat(path).st_mtime_ns
     except (OSError, ValueError):

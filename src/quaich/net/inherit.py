@@ -1,12 +1,13 @@
-"""Listening sockets that a parent opened: ``fd://N``, and systemd's socket activation.
+"""Listening sockets that a parent opened: ``fd://N``, and systemd's and Upstart's activation.
 
-systemd names the process they are meant for (LISTEN_PID) and how many there are, from descriptor 3
-(LISTEN_FDS).  A descriptor that is not a listening stream socket is refused.
+systemd names the process they are meant for (LISTEN_PID), how many there are, from descriptor 3
+(LISTEN_FDS), and what each is called (LISTEN_FDNAMES); Upstart's socket bridge numbers the one it
+passes (UPSTART_FDS).  A descriptor that is not a listening stream socket is refused.
 """
 
 import os
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 
 from quaich.errors import BindError
 from quaich.net.address import Address, Kind, tcp_name
@@ -14,23 +15,32 @@ from quaich.net.address import Address, Kind, tcp_name
 FIRST = 3
 
 
-def take_systemd(environ: MutableMapping[str, str], pid: int) -> list[int]:
-    """The descriptors that systemd passed to this process.
+def take(environ: MutableMapping[str, str], pid: int) -> dict[int, str]:
+    """The descriptors that were passed to this process, each with its name or nothing.
 
     The variables are removed, so that no child takes them for its own.
     """
     meant_for = environ.pop("LISTEN_PID", "")
     count = environ.pop("LISTEN_FDS", "")
-    environ.pop("LISTEN_FDNAMES", None)
-    if meant_for != str(pid) or not count.isdecimal():
-        return []
-    fds = range(FIRST, FIRST + int(count))
-    for fd in fds:
+    names = environ.pop("LISTEN_FDNAMES", "").split(":")
+    upstart = environ.pop("UPSTART_FDS", "")
+    if meant_for == str(pid) and count.isdecimal():
+        numbers: Iterable[int] = range(FIRST, FIRST + int(count))
+        written = f"LISTEN_FDS = {count}"
+    elif "socket" in environ.get("UPSTART_EVENTS", "").split():
+        numbers = [int(word) for word in upstart.split() if word.isdecimal()]
+        written = f"UPSTART_FDS = {upstart}"
+        names = []
+    else:
+        return {}
+    found = {}
+    for index, fd in enumerate(numbers):
         try:
             os.set_inheritable(fd, False)
-        except OSError:
-            raise BindError(f"LISTEN_FDS = {count}: descriptor {fd} is not open") from None
-    return list(fds)
+        except (OSError, OverflowError):
+            raise BindError(f"{written}: descriptor {fd} is not open") from None
+        found[fd] = names[index] if index < len(names) else ""
+    return found
 
 
 def adopt(fd: int, named: str) -> socket.socket:

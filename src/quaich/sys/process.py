@@ -23,18 +23,19 @@ def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _prctl(operation: int, argument: int) -> None:
+def prctl(operation: int, *arguments: int) -> None:
+    """Call prctl(2); the arguments that are not given are 0."""
     import ctypes
 
-    unsigned = ctypes.c_ulong
-    if _libc().prctl(operation, unsigned(argument), unsigned(0), unsigned(0), unsigned(0)) != 0:
+    four = (*arguments, 0, 0, 0, 0)[:4]
+    if _libc().prctl(operation, *map(ctypes.c_ulong, four)) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"prctl({operation}): {os.strerror(error)}")
 
 
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent(parent: int) -> bool:
@@ -42,25 +43,18 @@ def die_with_parent(parent: int) -> bool:
 
     The kernel forgets the wish in a fork and in a change of user, so it comes after both.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     return os.getppid() == parent
 
 
 def outlive_parent() -> None:
     """Take back ``die_with_parent``."""
-    _prctl(_PR_SET_PDEATHSIG, 0)
+    prctl(_PR_SET_PDEATHSIG, 0)
 
 
 def gain_no_privileges() -> None:
     """Make set-user-ID and set-group-ID programs run without their extra powers, for good."""
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-
-
-def trim_memory() -> None:
-    """Give back to the kernel what the allocator holds and does not use, where it can."""
-    trim = getattr(_libc(), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def open_standard_descriptors() -> None:

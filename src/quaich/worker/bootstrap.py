@@ -16,7 +16,8 @@ class Bootstrap:
     """All that a zygote is given; it arrives as JSON in an inherited file.
 
     ``need_app`` is true where the generation is worthless without an application, and ``leftovers``
-    are the files (path, device, inode) to remove should the master be killed.
+    are the files (path, device, inode) to remove should the master be killed; ``board`` is where
+    a log file that was opened anew is taken from.
     """
 
     config: Config
@@ -29,6 +30,7 @@ class Bootstrap:
     lounge: tuple[int, int]
     need_app: bool
     leftovers: tuple[tuple[str, int, int], ...]
+    board: int | None = None
 
     def descriptors(self) -> list[int]:
         """Every descriptor the zygote must inherit."""
@@ -37,6 +39,7 @@ class Bootstrap:
             self.channel,
             self.lifeline,
             *self.lounge,
+            *([] if self.board is None else [self.board]),
             *(each.fd for each in self.listeners),
         ]
 

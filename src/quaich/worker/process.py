@@ -12,7 +12,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard
 from quaich.sys.io import Acceptor
-from quaich.worker import grievance, startup
+from quaich.worker import grievance, logswitch, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
@@ -41,13 +41,15 @@ def run_worker(
     on_abandon: Callable[[], None],
     on_spent: Callable[[str], None],
     log: Log,
+    board: int | None = None,
 ) -> int:
     """Serve until told to leave; the exit status of the process.
 
     ``seat`` is the worker's place on the scoreboard; ``lifeline`` is a descriptor that ends with
     the master; ``lounge`` are the ends of the server's lounge; ``on_ready`` is called when
     connections are being accepted; ``on_abandon`` when the process is about to end inside a
-    request; ``on_spent`` when another should take its place.
+    request; ``on_spent`` when another should take its place; ``board`` is where a log file that was
+    opened anew is taken from.
     """
     mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
@@ -99,6 +101,8 @@ def run_worker(
         lounge=Lounge(*lounge, lambda: scoreboard.heirs) if lounge is not None else None,
     )
     signals.install(engine, writer, supervised=lifeline is not None)
+    if board is not None:
+        signals.on_log = logswitch.follow(board)
     if lifeline is not None:
         engine.watch_lifeline(lifeline)
     if lifeline is None and config.harakiri:

@@ -43,6 +43,7 @@ from quaich.stats.scoreboard import (
     WAKE,
     Slot,
 )
+from quaich.worker import logswitch
 from quaich.worker.answer import describe
 from quaich.worker.loop import Engine
 
@@ -74,6 +75,7 @@ class Signals:
         self._log = log
         self._engine: Engine | None = None
         self.status = 0
+        self.on_log: Callable[[], None] = lambda: None
 
     def install(self, engine: Engine, writer: int, supervised: bool) -> None:
         """From here on signals go to ``engine``."""
@@ -109,6 +111,9 @@ class Signals:
                 engine.pause()
             elif number == signal.SIGCONT:
                 engine.resume()
+            elif number == logswitch.SIGNAL:
+                # The main thread, which runs handlers, may be busy.
+                self.on_log()
             elif number == signal.SIGUSR1:
                 self._log.info(self.statistics())
 

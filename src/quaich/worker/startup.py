@@ -10,28 +10,57 @@ import time
 from typing import TYPE_CHECKING
 
 from quaich.config.effective import Config
-from quaich.errors import LoadError
+from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log
-from quaich.sys import privileges, process
+from quaich.sys import capabilities, privileges, process
 from quaich.wsgi import virtualenv
 
 if TYPE_CHECKING:
     from quaich.wsgi.loader import Apps
 
 
-def drop_privileges(config: Config, log: Log) -> None:
-    """Become the configured user and group, if any."""
-    identity = privileges.find(
-        config.uid, config.gid, config.place_of("uid"), config.place_of("gid")
+def identity(config: Config) -> privileges.Identity:
+    """Who the workers are; a ``ConfigError`` where there is no such user or group."""
+    more = privileges.MoreGroups(
+        config.add_gid, not config.no_initgroups, config.place_of("add-gid")
     )
-    if identity.uid is None and identity.gid is None:
+    return privileges.find(
+        config.uid, config.gid, config.place_of("uid"), config.place_of("gid"), more
+    )
+
+
+def drop_privileges(config: Config, log: Log) -> None:
+    """Take the configured root directory, then become the configured user and group, if any."""
+    # Users and groups are looked up outside.
+    who = identity(config)
+    if config.chroot is not None:
+        from quaich.worker import confine
+
+        confine.enter(config.chroot, config.place_of("chroot"), log)
+    if config.cap is not None and os.geteuid() == 0:
+        capabilities.keep()
+    _become(config, who, log)
+    if config.cap is not None:
+        try:
+            capabilities.limit_to(tuple(config.cap.split(",")))
+        except OSError as error:
+            place = config.place_of("cap")
+            raise QuaichError(
+                f"{place}{': ' if place else ''}cap = {config.cap}: "
+                f"{(error.strerror or str(error)).lower()}; the server has to be started with them"
+            ) from None
+        log.info(f"capabilities={config.cap} pid={os.getpid()}")
+
+
+def _become(config: Config, who: privileges.Identity, log: Log) -> None:
+    if who.uid is None and not who.groups:
         return
     if os.geteuid() == 0:
-        privileges.drop(identity)
+        privileges.drop(who)
         if config.door == "modern":
             process.gain_no_privileges()
         log.info(f"uid={os.geteuid()} gid={os.getegid()} pid={os.getpid()} privileges dropped")
-    elif not identity.is_current:
+    elif not who.is_current:
         log.warning(f"uid and gid are not changed: only root can, and this is user {os.geteuid()}")
 
 

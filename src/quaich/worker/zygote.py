@@ -37,7 +37,7 @@ from quaich.log.server import Log
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
-from quaich.worker import inherited, messages, naming, resources, startup, warm
+from quaich.worker import inherited, logswitch, messages, naming, resources, startup, warm
 from quaich.worker.bootstrap import Bootstrap
 from quaich.worker.process import run_worker
 from quaich.worker.sources import Reporter
@@ -56,6 +56,8 @@ def main() -> NoReturn:
     for fd in bootstrap.descriptors():
         os.set_inheritable(fd, False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if bootstrap.board is not None:
+        logswitch.follow(bootstrap.board)
     naming.show(bootstrap.config, naming.ZYGOTE)
     os._exit(Zygote(bootstrap, Log()).run())
 
@@ -290,6 +292,7 @@ class Zygote:
             scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
             lifeline=self._bootstrap.lifeline,
             lounge=self._bootstrap.lounge,
+            board=self._bootstrap.board,
             on_ready=lambda: self._send(messages.Ready(slot)),
             on_abandon=lambda: None,
             on_spent=lambda cause: self._send(messages.Spent(slot, cause)),

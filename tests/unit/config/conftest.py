@@ -25,6 +25,9 @@ class FakeHost(Host):
     def stdin_is_socket(self) -> bool:
         return self.socket
 
+    def processors(self) -> int:
+        return 3
+
     def identity(self, path: str) -> str:
         return path
 

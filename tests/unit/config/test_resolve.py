@@ -361,7 +361,7 @@ def test_nothing_to_say(host: Host, line: str) -> None:
         ("umask = 99", "site.ini:2: umask: expected octal digits"),
         ("socket =", "site.ini:2: socket: expected an address such as"),
         ("mount = app", "site.ini:2: mount: expected /prefix=application"),
-        ("chroot = /x", "site.ini:2: chroot: not supported yet, and it cannot be ignored: it conf"),
+        ("unshare = pid", "site.ini:2: unshare: not supported, and it cannot be ignored: it conf"),
         ("route = ^/admin basicauth:x", "its rules may refuse or protect requests"),
         ("https-socket = :443,a,b", "it protects connections with TLS"),
         ("signal = 9", "it asks for an action instead of a server"),
@@ -639,3 +639,15 @@ def test_reading_again_gives_the_same(host: Host) -> None:
 def test_an_option_that_needs_a_master_starts_one(host: Host, option: str) -> None:
     assert read(host, f"--http-socket :0 -w x {option}").master
     assert not read(host, "--http-socket :0 -w x").master
+
+
+def test_auto_is_one_process_a_processor(host: Host) -> None:
+    config = from_ini(host, "processes = auto\nmaster = true")
+    assert config.processes == 3
+
+
+@pytest.mark.parametrize("written", ["net_raw,setgid", "CAP_NET_RAW, cap_setgid"])
+def test_capabilities(host: Host, written: str) -> None:
+    assert from_ini(host, f"cap = {written}").cap == "net_raw,setgid"
+    with pytest.raises(ConfigError, match="names of capabilities"):
+        from_ini(host, "cap = net_raw,everything")

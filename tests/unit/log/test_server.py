@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from quaich.log.server import Log, redirect
+from quaich.log.file import Target, redirect
+from quaich.log.server import Log
 
 
 def test_every_call_is_one_write_of_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +68,7 @@ def test_redirect_appends(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
         try:
-            redirect(str(path))
+            redirect(Target(str(path)).open())
             os.write(1, b"out\n")
             Log().info("err")
         finally:
@@ -81,7 +82,7 @@ def test_redirect_makes_a_file_that_others_cannot_read(tmp_path: Path) -> None:
     if child == 0:
         try:
             os.umask(0)
-            redirect(str(tmp_path / "log"))
+            redirect(Target(str(tmp_path / "log")).open())
         finally:
             os._exit(0)
     os.waitpid(child, 0)

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from quaich.errors import BindError
-from quaich.net.inherit import take_systemd
+from quaich.net.inherit import take
 
 
 @pytest.mark.parametrize(
@@ -18,17 +18,29 @@ from quaich.net.inherit import take_systemd
     ],
 )
 def test_descriptors_meant_for_nobody_here(environ: dict[str, str]) -> None:
-    assert take_systemd(environ, os.getpid()) == []
+    assert take(environ, os.getpid()) == {}
     assert environ == {}
 
 
 def test_the_variables_are_removed() -> None:
     environ = {"LISTEN_PID": "77", "LISTEN_FDS": "0", "LISTEN_FDNAMES": "a", "HOME": "/"}
-    assert take_systemd(environ, 77) == []
+    assert take(environ, 77) == {}
     assert environ == {"HOME": "/"}
 
 
 def test_more_descriptors_than_there_are() -> None:
     environ = {"LISTEN_PID": "77", "LISTEN_FDS": "1000000000"}
     with pytest.raises(BindError, match=r"LISTEN_FDS = 1000000000: descriptor \d+ is not open"):
-        take_systemd(environ, 77)
+        take(environ, 77)
+
+
+def test_each_descriptor_has_its_name() -> None:
+    first, second = os.pipe()
+    low = [os.dup2(first, 203), os.dup2(second, 204)]
+    try:
+        environ = {"UPSTART_EVENTS": "started socket", "UPSTART_FDS": "203"}
+        assert take(environ, 77) == {203: ""}
+        assert "UPSTART_FDS" not in environ
+    finally:
+        for fd in (first, second, *low):
+            os.close(fd)

@@ -29,6 +29,7 @@ from quaich.config.options import (
     refusals,
     reload,
     resources,
+    service,
     sockets,
     warm,
     workers,
@@ -38,7 +39,7 @@ from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
 _HAND_WRITTEN = (
     *(sockets, app, python, process, logging, files, language),
-    *(cheaper, resources, reload, workers, warm, control),
+    *(cheaper, resources, reload, workers, warm, control, service),
     limits,
 )
 _KNOWN = (

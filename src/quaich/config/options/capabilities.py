@@ -5,7 +5,6 @@ A group has one capability; names that belong elsewhere are listed under theirs.
 
 APPLICATIONS = "applications"
 LIFECYCLE = "lifecycle"
-PRIVILEGES = "privileges"
 HOOKS = "hooks"
 DAEMONS = "daemons"
 LOGGING = "logging"
@@ -34,7 +33,6 @@ BY_GROUP = {
     "process": LIFECYCLE,
     "harakiri": LIFECYCLE,
     "reload-control": LIFECYCLE,
-    "privileges-jail": PRIVILEGES,
     "hooks": HOOKS,
     "daemons": DAEMONS,
     "logging": LOGGING,
@@ -64,9 +62,6 @@ BY_GROUP = {
 
 _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
-    LIFECYCLE: (
-        "daemonize daemonize2"
-    ),
     STATISTICS: "py-tracebacker memory-report",
     SPOOLER: (
         "spooler-harakiri spooler-import spooler-pyimport spooler-py-import "

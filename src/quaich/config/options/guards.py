@@ -16,11 +16,11 @@ _ELECTS = "it decides which of several servers acts"
 
 REASONS = {
     _CONFINES: (
-        "chroot pivot-root pivot_root cap unshare unshare2 setns setns-socket setns-socket-skip "
+        "pivot-root pivot_root unshare unshare2 setns setns-socket setns-socket-skip "
         "setns-skip setns-preopen jailed jail jail-ip4 jail-ip6 jail2 libjail jail-attach "
         "namespace namespace-net ns ns-net cgroup cgroup-opt emperor-cap vassal-cap vassals-cap"
     ),
-    _DROPS: "immediate-uid immediate-gid http-uid http-gid",
+    _DROPS: "http-uid http-gid",
     _TLS: (
         "suwsgi-socket ssl-socket https-socket https https2 https-export-cert "
         "https-session-context http-to-https sni sni-dir sni-regexp ssl-verify-depth "

@@ -6,9 +6,9 @@ from quaich.config.options.row import NO_ARGUMENT, Option
 OPTIONS = (
     Option(
         "logto",
-        kinds.PATH,
+        kinds.STRING,
         "logging",
-        "append the log to a file",
+        "append the log to a file, or send it to host:port by UDP",
         reloadable=False,
     ),
     Option(

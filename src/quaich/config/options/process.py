@@ -18,12 +18,14 @@ OPTIONS = (
     ),
     Option(
         "processes",
-        kinds.count(1, 4096),
+        kinds.PROCESSES,
         "process",
-        "how many worker processes serve requests",
+        "how many worker processes serve requests; auto is one a processor",
         aliases=("workers",),
         short="p",
         default=1,
+        relation=DIFFERS,
+        why="auto is quaich's own",
     ),
     Option(
         "threads",
