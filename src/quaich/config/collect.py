@@ -367,4 +367,3 @@ class Collector:
             self.notes.append(diagnose(code, text, place))
 
         return warn
-

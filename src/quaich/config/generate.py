@@ -29,11 +29,11 @@ class Config(ConfigBase):
 
 '''
 
-_FIXED = '''
+_FIXED = """
 
 FIXED = (
     # What a reload does not change.
-'''
+"""
 
 
 def _field(option: Option) -> str:

@@ -19,7 +19,7 @@ def of_text(text: str) -> tuple[str, str]:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return "the quotes are part of the value", "QX121"
     if text.endswith(",") or text.startswith("="):
-        return f'the {"comma" if text[-1] == "," else "second ="} is part of the value', "QX133"
+        return f"the {'comma' if text[-1] == ',' else 'second ='} is part of the value", "QX133"
     return "", ""
 
 

@@ -190,9 +190,7 @@ def _listen_modern(builder: Builder) -> None:
         builder.listen(DEFAULT_MODERN_ADDRESS, "http", "bind", "")
 
 
-def _listen_compatible(
-    builder: Builder, host: Host, errors: list[ConfigError] | None
-) -> None:
+def _listen_compatible(builder: Builder, host: Host, errors: list[ConfigError] | None) -> None:
     if builder.listeners:
         return
     protocol = builder.values.get("protocol", "auto")
@@ -214,5 +212,3 @@ def _listen_compatible(
     builder.listen(DEFAULT_ADDRESS, protocol, "socket", "")
     spoken = "HTTP and the uwsgi protocol" if protocol == "auto" else protocol
     builder.note("QX004", f"no socket option: listening on {DEFAULT_ADDRESS} for {spoken}")
-
-

@@ -1,7 +1,8 @@
 """What a configuration means for the plan."""
 
 from quaich.config.effective import Config
-from quaich.master.vocabulary import Policy, meanings
+from quaich.config.hooks import stops
+from quaich.master.vocabulary import Meaning, Policy, meanings
 from quaich.master.watch import limits_of
 
 # Seconds that a reload may take where nothing says how long.
@@ -10,9 +11,11 @@ _STARTUP = 120
 
 def policy_of(config: Config) -> Policy:
     """What a configuration means for the plan."""
+    # The idiom of uWSGI's users for a graceful stop.
+    hooked = dict.fromkeys(stops(config.hook_master_start), Meaning.DRAIN)
     return Policy(
         config.processes,
-        meanings(config.door, config.die_on_term),
+        {**meanings(config.door, config.die_on_term), **hooked},
         mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
         worker_mercy=float(config.worker_reload_mercy),
         limits=limits_of(config),

@@ -18,7 +18,9 @@ from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log, redirect
 from quaich.master import launch, upgrade
+from quaich.master.daemonhouse import DaemonHouse
 from quaich.master.estate import Estate, State
+from quaich.master.hookside import HookSide, at_exit, master_start
 from quaich.master.loop import Master
 from quaich.master.pidfile import PidFile
 from quaich.net.inherit import take_systemd
@@ -32,7 +34,7 @@ from quaich.net.listen import (
 )
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import privileges, process
-from quaich.worker import naming, script, startup
+from quaich.worker import hooks, naming, script, startup
 from quaich.worker.process import run_worker
 
 # uWSGI's exit status of a server without a master that is told to stop.
@@ -104,8 +106,11 @@ def resume(reload: Callable[[], Config]) -> int:
 def _supervise(
     server: "_Server", estate: Estate, reload: Callable[[], Config], state: State | None = None
 ) -> int:
+    if state is None:
+        master_start(server.config, server.log)
+    sides = (HookSide(server.config), DaemonHouse())
     status = Master(
-        server.config, lambda: _with_master(reload()), estate, server.log, state=state
+        server.config, lambda: _with_master(reload()), estate, server.log, sides, state=state
     ).run()
     server.close(failed=status != 0)
     return status
@@ -176,6 +181,8 @@ class _Server:
         privileges.find(config.uid, config.gid, config.place_of("uid"), config.place_of("gid"))
         if os.geteuid() == 0 and config.uid is None:
             self.log.warning("the application runs as root; set uid and gid to run it as a user")
+        for phase in hooks.BEFORE_BIND:
+            hooks.run(config, phase, self.log)
         if config.pidfile is not None:
             self._write_pidfile(config.pidfile)
         self._bind()
@@ -258,8 +265,15 @@ def _serve_alone(config: Config, server: _Server) -> int:
                 f"{place}{': ' if place else ''}{name}: only a master can replace a worker; "
                 "without effect (set master = true)"
             )
+    hooks.run(config, "as-user", server.log)
     apps = startup.load(config, config.need_app, server.log)
-    return run_worker(
+    hooks.run(config, "post-fork", server.log)
+
+    def ready() -> None:
+        hooks.accepting(config, 1, False, server.log)
+        server.log.info(f"worker=1 pid={os.getpid()} ready generation=1")
+
+    status = run_worker(
         config=config,
         apps=apps,
         listeners=server.listeners,
@@ -268,7 +282,9 @@ def _serve_alone(config: Config, server: _Server) -> int:
         generation=1,
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,
-        on_ready=lambda: server.log.info(f"worker=1 pid={os.getpid()} ready generation=1"),
+        on_ready=ready,
         on_abandon=lambda: server.close(failed=False),
         log=server.log,
     )
+    at_exit(config, server.log)
+    return status

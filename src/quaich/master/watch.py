@@ -77,7 +77,7 @@ class Watch:
             (Meaning.WORKERS_RELOAD, config.touch_workers_reload),
         ):
             for path in paths:
-                self._stamps[path] = _stamp(os.path.join(config.chdir or "", path))
+                self._stamps[path] = stamp(os.path.join(config.chdir or "", path))
             names = [p for p in paths if p in before and changed(before[p], self._stamps[p])]
             if names:
                 found.append(Touched(", ".join(names), meaning))
@@ -96,7 +96,8 @@ def changed(before: int | None, after: int | None) -> bool:
     return after > before
 
 
-def _stamp(path: str) -> int | None:
+def stamp(path: str) -> int | None:
+    """The time of the last change of a file, None for no file."""
     try:
         return os.stat(path).st_mtime_ns
     except (OSError, ValueError):

@@ -221,9 +221,7 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
     return head
 
 
-def _request_line(
-    data: bytes, start: int, end: int, head: Head, environ: dict[str, object]
-) -> int:
+def _request_line(data: bytes, start: int, end: int, head: Head, environ: dict[str, object]) -> int:
     """Read the request line; the offset after its CRLF."""
     p = data
     t = TOKEN

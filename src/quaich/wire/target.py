@@ -90,9 +90,7 @@ def check_host(value: bytes) -> str:
         i += 1
     else:
         while i < n and REG_NAME[value[i]]:
-            if value[i] == 37 and (
-                i + 2 >= n or HEX[value[i + 1]] > 15 or HEX[value[i + 2]] > 15
-            ):
+            if value[i] == 37 and (i + 2 >= n or HEX[value[i + 1]] > 15 or HEX[value[i + 2]] > 15):
                 raise ProtocolError(400, "a host with a broken escape")
             i += 1
         if i == 0:

@@ -118,7 +118,11 @@ class Answerer:
         if self.recording:
             self._record(conn)
         conn.exchange = Exchange(
-            conn, conn.http, head.minor, head.keep_alive and not self.closing, head.is_head,
+            conn,
+            conn.http,
+            head.minor,
+            head.keep_alive and not self.closing,
+            head.is_head,
             self.stamp,
         )
         if context is not None:

@@ -10,11 +10,12 @@ from quaich.config.effective import Config
 from quaich.errors import LoadError
 from quaich.log.server import Log
 from quaich.sys import privileges, process
+from quaich.worker import hooks
 from quaich.wsgi import loader, virtualenv
 
 
-def drop_privileges(config: Config, log: Log) -> None:
-    """Become the configured user and group, if any."""
+def drop_privileges(config: Config, log: Log, quiet: bool = False) -> None:
+    """Become the configured user and group, if any; ``quiet`` where that is a detail."""
     identity = privileges.find(
         config.uid, config.gid, config.place_of("uid"), config.place_of("gid")
     )
@@ -24,8 +25,9 @@ def drop_privileges(config: Config, log: Log) -> None:
         privileges.drop(identity)
         if config.door == "modern":
             process.gain_no_privileges()
-        log.info(f"uid={os.geteuid()} gid={os.getegid()} pid={os.getpid()} privileges dropped")
-    elif not identity.is_current:
+        if not quiet:
+            log.info(f"uid={os.geteuid()} gid={os.getegid()} pid={os.getpid()} privileges dropped")
+    elif not identity.is_current and not quiet:
         log.warning(f"uid and gid are not changed: only root can, and this is user {os.geteuid()}")
 
 
@@ -47,7 +49,10 @@ def load(config: Config, need_app: bool, log: Log) -> loader.Apps:
         config = loader.prepare(config)
     except LoadError as error:
         return _without(error, need_app, log)
-    return load_prepared(config, need_app, log)
+    hooks.run(config, "pre-app", log)
+    apps = load_prepared(config, need_app, log)
+    hooks.run(config, "post-app", log)
+    return apps
 
 
 def load_prepared(config: Config, need_app: bool, log: Log) -> loader.Apps:

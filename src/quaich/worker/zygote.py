@@ -33,7 +33,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener, remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
-from quaich.worker import messages, naming, startup
+from quaich.worker import hooks, messages, naming, startup
 from quaich.worker.process import run_worker
 from quaich.wsgi import loader
 
@@ -110,6 +110,8 @@ class Zygote:
         self._log = log
         self._channel = socket.socket(fileno=bootstrap.channel)
         self._apps = loader.Apps(None)
+        # The slots that had a worker: the next one there replaces it.
+        self._forked: set[int] = set()
 
     def run(self) -> int:
         """Load, report, fork on request until the master is gone; the exit status."""
@@ -121,7 +123,11 @@ class Zygote:
             # The change of user has made the kernel forget.
             if not process.die_with_parent(master):
                 return 1
+            hooks.run(self._config, "as-user", self._log)
             self._apps = startup.load(self._config, self._bootstrap.need_app, self._log)
+            if self._bootstrap.generation > 1:
+                # The master did it at its start, and has no time now.
+                hooks.run(self._config, "master-start", self._log)
         except QuaichError as error:
             detail = getattr(error, "detail", "")
             if detail:
@@ -184,6 +190,7 @@ class Zygote:
         if len(told) == _PID.size:
             self._send(messages.Forked(slot, _PID.unpack(told)[0]))
             os.write(opener, _GO)
+            self._forked.add(slot)
         else:
             self._send(messages.ForkFailed(slot, "the second fork failed"))
         os.close(opener)
@@ -207,6 +214,8 @@ class Zygote:
                 atexit._run_exitfuncs()
                 sys.stdout.flush()
                 sys.stderr.flush()
+        except hooks.HookError as error:
+            self._log.error(f"worker={slot} {error}")
         except BaseException as error:
             # Nothing may climb back into the zygote's frames.
             self._log.error(f"worker={slot} failed: {type(error).__name__}: {error}")
@@ -216,6 +225,7 @@ class Zygote:
 
     def _work(self, slot: int, seat: int) -> int:
         naming.show(self._config, naming.worker(slot))
+        hooks.run(self._config, "post-fork", self._log)
         return run_worker(
             config=self._config,
             apps=self._apps,
@@ -225,7 +235,11 @@ class Zygote:
             generation=self._bootstrap.generation,
             scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
             lifeline=self._bootstrap.lifeline,
-            on_ready=lambda: self._send(messages.Ready(slot)),
+            on_ready=lambda: self._accepting(slot),
             on_abandon=lambda: None,
             log=self._log,
         )
+
+    def _accepting(self, slot: int) -> None:
+        hooks.accepting(self._config, slot, slot in self._forked, self._log)
+        self._send(messages.Ready(slot))

@@ -11,8 +11,10 @@ from quaich.config.kinds import BY_NAME
 from quaich.config.options import (
     app,
     capabilities,
+    daemons,
     effectless,
     files,
+    hooks,
     known_config,
     known_process,
     known_python,
@@ -31,7 +33,19 @@ from quaich.config.options import (
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
-_HAND_WRITTEN = (sockets, app, python, process, logging, files, language, reload, limits)
+_HAND_WRITTEN = (
+    sockets,
+    app,
+    python,
+    process,
+    logging,
+    files,
+    language,
+    reload,
+    hooks,
+    daemons,
+    limits,
+)
 _KNOWN = (
     known_sockets,
     known_process,
