@@ -16,6 +16,7 @@ from quaich.config.codes import diagnose
 from quaich.config.collect import MAX_DECLARATIONS, Collector
 from quaich.config.effective import Config, ListenSpec
 from quaich.config.expand import expand
+from quaich.config.hooks import stops
 from quaich.config.item import COMMAND_LINE, ENVIRONMENT, FILE, OVERRIDE, PLACEHOLDER, SET, Item
 from quaich.config.kinds import AUTO, FLAG, Reading, Refused, is_false
 from quaich.config.logic import CLOSERS
@@ -379,7 +380,9 @@ class Builder:
             )
         elif not self.values.get("master"):
             self.note("QX001", "no master: a worker that dies is not replaced; set master = true")
-        elif not self.values.get("die_on_term"):
+        elif not self.values.get("die_on_term") and "SIGTERM" not in stops(
+            self.values.get("hook_master_start", ())
+        ):
             self.note("QX003", "SIGTERM reloads instead of stopping; set die-on-term = true")
         if not self.values.get("need_app"):
             self.note(

@@ -32,7 +32,7 @@ from quaich.net.listen import (
     remove_file,
 )
 from quaich.sys.privileges import Identity, acting_as
-from quaich.worker import startup
+from quaich.worker import hooks, startup
 
 _PIDFILES = (("pidfile", False), ("safe-pidfile", False))
 _PIDFILES_AS_USER = (("pidfile2", True), ("safe-pidfile2", True))
@@ -81,6 +81,8 @@ class Files:
             (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
         if os.geteuid() == 0 and config.uid is None:
             self.log.warning("the application runs as root; set uid and gid to run it as a user")
+        for phase in hooks.BEFORE_BIND:
+            hooks.run(config, phase, self.log)
         self._write_pidfiles(_PIDFILES)
         self._bind()
         self._write_pidfiles(_PIDFILES_AS_USER)

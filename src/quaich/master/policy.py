@@ -3,7 +3,8 @@
 import os
 
 from quaich.config.effective import Config
-from quaich.master.vocabulary import Policy, meanings
+from quaich.config.hooks import stops
+from quaich.master.vocabulary import Meaning, Policy, meanings
 from quaich.master.watch import limits_of
 
 # Seconds that a reload may take where nothing says how long.
@@ -12,9 +13,11 @@ _STARTUP = 120
 
 def policy_of(config: Config) -> Policy:
     """What a configuration means for the plan."""
+    # The idiom of uWSGI's users for a graceful stop.
+    hooked = dict.fromkeys(stops(config.hook_master_start), Meaning.DRAIN)
     return Policy(
         first_workers(config),
-        meanings(config.door, config.die_on_term, os.getpid() == 1),
+        {**meanings(config.door, config.die_on_term, os.getpid() == 1), **hooked},
         mercy=float(min(config.reload_mercy, config.worker_reload_mercy)),
         worker_mercy=float(config.worker_reload_mercy),
         limits=limits_of(config),

@@ -21,9 +21,11 @@ from quaich.log.board import Board
 from quaich.log.file import redirect
 from quaich.log.server import Log
 from quaich.master import launch, upgrade
+from quaich.master.daemonhouse import DaemonHouse
 from quaich.master.desk import Desk
 from quaich.master.estate import Estate, State
 from quaich.master.files import Files, PidFileSide
+from quaich.master.hookside import HookSide, at_exit, master_start
 from quaich.master.load import Load
 from quaich.master.loop import Master
 from quaich.master.notices import View
@@ -35,7 +37,7 @@ from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import background, notify, privileges, process
 from quaich.sys.background import Detached
 from quaich.sys.notify import Manager
-from quaich.worker import lounge, naming, resources, startup
+from quaich.worker import hooks, lounge, naming, resources, startup
 
 # uWSGI's exit status of a server without a master that is told to stop.
 _STOPPED_ALONE = 30
@@ -128,6 +130,7 @@ def _supervise(
     desk = Desk(config, os.environ, files.log)
     desk.open()
     try:
+        master_start(config, files.log)
         board = Board() if files.has_log else None
         sides = _sides(files, manager, board, desk)
         if detached.reporter >= 0:
@@ -146,7 +149,10 @@ def _supervise(
 def _sides(
     files: Files, manager: Manager | None, board: Board | None, desk: Desk
 ) -> list[Side]:
-    sides: list[Side] = [PidFileSide(files), files.locks, Load(), Waker(), *desk.sides]
+    sides: list[Side] = [
+        *(PidFileSide(files), files.locks, Load(), Waker(), *desk.sides),
+        *(HookSide(files.config), DaemonHouse()),
+    ]
     if board is not None:
         sides.append(files.log_keeper(board))
     if manager is not None:
@@ -285,6 +291,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
             alone(sender, view)
 
     def ready() -> None:
+        hooks.accepting(config, 1, False, log)
         log.info(f"worker=1 pid={os.getpid()} ready generation=1")
         tell(View(1, 1))
         detached.told()
@@ -298,8 +305,10 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
                 f"{place}{': ' if place else ''}{name}: only a master can replace a worker; "
                 "without effect (set master = true)"
             )
+    hooks.run(config, "as-user", log)
     apps = startup.load(config, config.need_app, log)
     resources.settle(config, 1)
+    hooks.run(config, "post-fork", log)
     warm.set_up(warm.find_hooks(config))
     warm.warm_up(config, apps, log)
     warm.try_out(config, apps, log)
@@ -319,4 +328,5 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
         log=log,
     )
     tell(View(1, 1, ending=True))
+    at_exit(config, log)
     return status

@@ -4,15 +4,18 @@ It is the one that runs the master, or that of a virtual environment of another 
 is the application's, so privileges are dropped before it is executed.
 """
 
+import contextlib
 import os
 import signal
+import socket
 
 from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log
 from quaich.master import launch
+from quaich.sys import process
 from quaich.sys.process import reset_signals
-from quaich.worker import resources, startup
+from quaich.worker import hooks, messages, resources, startup
 from quaich.worker.bootstrap import Bootstrap
 
 
@@ -49,6 +52,8 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
             if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
                 signal.signal(number, signal.SIG_DFL)
         reset_signals()
+        if bootstrap.generation > 1:
+            _repeat_hooks(bootstrap)
         python = _other_python(bootstrap.config)
         if python is not None and bootstrap.config.chroot is not None:
             raise QuaichError(
@@ -59,9 +64,23 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
             startup.drop_privileges(bootstrap.config, Log())
         launch.execute("quaich.worker.zygote", file, python)
     except (QuaichError, OSError) as error:
-        Log().error(f"no zygote can be started: {error}")
+        _give_up(bootstrap, str(error), getattr(error, "status", 1))
     finally:
         os._exit(127)
+
+
+def _repeat_hooks(bootstrap: Bootstrap) -> None:
+    """What a start does before it binds; a reload does it here, where the master does not wait."""
+    if not process.die_with_parent(bootstrap.master):
+        os._exit(1)
+    for phase in hooks.AGAIN:
+        hooks.run(bootstrap.config, phase, Log())
+
+
+def _give_up(bootstrap: Bootstrap, reason: str, status: int) -> None:
+    packet = messages.encode(messages.LoadFailed(reason, status))
+    with contextlib.suppress(OSError):
+        socket.socket(fileno=bootstrap.channel).send(packet, socket.MSG_NOSIGNAL)
 
 
 def _other_python(config: Config) -> str | None:

@@ -29,8 +29,11 @@ def identity(config: Config) -> privileges.Identity:
     )
 
 
-def drop_privileges(config: Config, log: Log) -> None:
-    """Take the configured root directory, then become the configured user and group, if any."""
+def drop_privileges(config: Config, log: Log, quiet: bool = False) -> None:
+    """Take the configured root directory, then become the configured user and group, if any.
+
+    ``quiet`` is for where that is a detail.
+    """
     # Users and groups are looked up outside.
     who = identity(config)
     if config.chroot is not None:
@@ -39,7 +42,7 @@ def drop_privileges(config: Config, log: Log) -> None:
         confine.enter(config.chroot, config.place_of("chroot"), log)
     if config.cap is not None and os.geteuid() == 0:
         capabilities.keep()
-    _become(config, who, log)
+    _become(config, who, log, quiet)
     if config.cap is not None:
         try:
             capabilities.limit_to(tuple(config.cap.split(",")))
@@ -52,15 +55,16 @@ def drop_privileges(config: Config, log: Log) -> None:
         log.info(f"capabilities={config.cap} pid={os.getpid()}")
 
 
-def _become(config: Config, who: privileges.Identity, log: Log) -> None:
+def _become(config: Config, who: privileges.Identity, log: Log, quiet: bool) -> None:
     if who.uid is None and not who.groups:
         return
     if os.geteuid() == 0:
         privileges.drop(who)
         if config.door == "modern":
             process.gain_no_privileges()
-        log.info(f"uid={os.geteuid()} gid={os.getegid()} pid={os.getpid()} privileges dropped")
-    elif not who.is_current:
+        if not quiet:
+            log.info(f"uid={os.geteuid()} gid={os.getegid()} pid={os.getpid()} privileges dropped")
+    elif not who.is_current and not quiet:
         log.warning(f"uid and gid are not changed: only root can, and this is user {os.geteuid()}")
 
 
@@ -89,6 +93,13 @@ def load(config: Config, need_app: bool, log: Log) -> "Apps":
 
 def load_prepared(config: Config, need_app: bool, log: Log) -> "Apps":
     """As ``load``, in a process that ``loader.prepare`` has prepared."""
+    hooks.run(config, "pre-app", log)
+    apps = _load_apps(config, need_app, log)
+    hooks.run(config, "post-app", log)
+    return apps
+
+
+def _load_apps(config: Config, need_app: bool, log: Log) -> "Apps":
     from quaich.wsgi import loader
 
     started = time.monotonic()

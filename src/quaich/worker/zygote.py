@@ -37,7 +37,7 @@ from quaich.log.server import Log
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
-from quaich.worker import inherited, logswitch, messages, naming, resources, startup, warm
+from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
 from quaich.worker.bootstrap import Bootstrap
 from quaich.worker.process import run_worker
 from quaich.worker.sources import Reporter
@@ -74,6 +74,8 @@ class Zygote:
         self._hooks: list[tuple[str, warm.Hook]] = []
         self._ours = inherited.descriptors()
         self._sources = Reporter(self._config.py_auto_reload_ignore, self._tell_sources)
+        # The slots that had a worker: the next one there replaces it.
+        self._forked: set[int] = set()
 
     def run(self) -> int:
         """Load, report, fork on request until the master is gone; the exit status."""
@@ -86,11 +88,15 @@ class Zygote:
             # The change of user has made the kernel forget.
             if not process.die_with_parent(master):
                 return 1
+            hooks.run(self._config, "as-user", self._log)
             if self._config.lazy_apps:
                 self._config = loader.prepare(self._config)
             else:
                 self._load(prepared=False)
                 warm.warm_up(self._config, self._apps, self._log)
+            if self._bootstrap.generation > 1:
+                # The master did it at its start, and has no time now.
+                hooks.run(self._config, "master-start", self._log)
         except QuaichError as error:
             self._report_failure(error)
             self._send(messages.LoadFailed(str(error), error.status))
@@ -176,6 +182,8 @@ class Zygote:
         )
         if failure:
             self._send(messages.ForkFailed(slot, failure))
+        else:
+            self._forked.add(slot)
 
     def _refork(self, message: messages.Refork, fds: list[int]) -> None:
         number = message.generation
@@ -242,6 +250,8 @@ class Zygote:
                 status = live()
                 sys.stdout.flush()
                 sys.stderr.flush()
+        except hooks.HookError as error:
+            self._log.error(f"{name} {error}")
         except BaseException as error:
             # Nothing may climb back into the zygote's frames.
             self._log.error(f"{name} failed: {type(error).__name__}: {error}")
@@ -266,8 +276,9 @@ class Zygote:
 
     def _work(self, slot: int, seat: int) -> int:
         naming.show(self._config, naming.worker(slot))
-        resources.settle(self._config, slot)
         try:
+            resources.settle(self._config, slot)
+            hooks.run(self._config, "post-fork", self._log)
             if self._config.lazy_apps:
                 self._load(prepared=True)
             warm.set_up(self._hooks)
@@ -293,7 +304,7 @@ class Zygote:
             lifeline=self._bootstrap.lifeline,
             lounge=self._bootstrap.lounge,
             board=self._bootstrap.board,
-            on_ready=lambda: self._send(messages.Ready(slot)),
+            on_ready=lambda: self._accepting(slot),
             on_abandon=lambda: None,
             on_spent=lambda cause: self._send(messages.Spent(slot, cause)),
             log=self._log,
@@ -302,3 +313,7 @@ class Zygote:
         if not self._config.skip_atexit:
             atexit._run_exitfuncs()
         return status
+
+    def _accepting(self, slot: int) -> None:
+        hooks.accepting(self._config, slot, slot in self._forked, self._log)
+        self._send(messages.Ready(slot))

@@ -13,8 +13,10 @@ from quaich.config.options import (
     capabilities,
     cheaper,
     control,
+    daemons,
     effectless,
     files,
+    hooks,
     known_config,
     known_process,
     known_python,
@@ -39,7 +41,7 @@ from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 
 _HAND_WRITTEN = (
     *(sockets, app, python, process, logging, files, language),
-    *(cheaper, resources, reload, workers, warm, control, service),
+    *(cheaper, resources, reload, workers, warm, control, service, hooks, daemons),
     limits,
 )
 _KNOWN = (

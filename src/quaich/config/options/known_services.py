@@ -188,15 +188,9 @@ ROWS = {
         "cron-curl-legion required special master",
     ),
     "daemons": (
-        "attach-daemon required special master",
-        "attach-control-daemon required special master",
-        "smart-attach-daemon required special master",
-        "smart-attach-daemon2 required special master",
         "legion-attach-daemon required special master",
         "legion-smart-attach-daemon required special master",
         "legion-smart-attach-daemon2 required special master",
-        "daemons-honour-stdin none bool master",
-        "attach-daemon2 required special master",
     ),
     "symcall": (
         "symcall required stringlist",

@@ -232,6 +232,10 @@ _BY_TEXT: tuple[tuple[str, Refusal], ...] = (
         "wsgi-accept-buffer wsgi-accept-buffers",
         Refusal("an application returns bytes, as PEP 3333 says", "bytes(view)"),
     ),
+    (
+        "after-request-hook",
+        Refusal("nothing is run between requests but the application", "middleware of WSGI"),
+    ),
     ("file-write", Refusal("configuration files write no other files", "hook-asap = write:")),
 )
 
