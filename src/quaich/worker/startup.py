@@ -13,6 +13,7 @@ from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log
 from quaich.sys import capabilities, privileges, process
+from quaich.worker import hooks
 from quaich.wsgi import virtualenv
 
 if TYPE_CHECKING:

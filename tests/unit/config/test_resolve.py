@@ -305,7 +305,7 @@ class TestPlaceholders:
         ("bind = :80", {}, 'unknown option "bind" ignored'),
         ("x\x1b[31m = 1", {}, 'unknown option "x\\x1b[31m" ignored'),
         ("cron-harakiri = 60", {}, "cron-harakiri: not supported yet; ignored"),
-        ("daemonize = /x", {}, "daemonize: not supported yet; ignored"),
+        ("log-slow = 9", {}, "log-slow: not supported yet; ignored"),
         ("stats = :1717", {"master": True}, "stats: not supported yet; ignored"),
         ("threads = 4 ; four", {"threads": 4}, "threads: read as 4: a comment must stand"),
         ("http-timeout = 5m", {"http_timeout": 300}, "http-timeout: read as 300; uWSGI would"),
@@ -347,9 +347,18 @@ def test_nothing_to_say(host: Host, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("processes = ten", 'site.ini:2: processes: expected a number from 1 to 4096, got "ten"'),
-        ("processes = 0", 'site.ini:2: processes: expected a number from 1 to 4096, got "0"'),
-        ("processes", "site.ini:2: processes: expected a number from 1 to 4096, got nothing"),
+        (
+            "processes = ten",
+            'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "ten"',
+        ),
+        (
+            "processes = 0",
+            'site.ini:2: processes: expected a number from 1 to 4096, or auto, got "0"',
+        ),
+        (
+            "processes",
+            "site.ini:2: processes: expected a number from 1 to 4096, or auto, got nothing",
+        ),
         ("workers = -1", "site.ini:2: workers: expected a number"),
         (
             "http-timeout = soon",
@@ -533,10 +542,10 @@ class TestModern:
             ("m --bind unix:", "expected a path after unix:"),
             (
                 "m --workers two",
-                'command line: workers: expected a number from 1 to 4096, got "two"',
+                'command line: workers: expected a number from 1 to 4096, or auto, got "two"',
             ),
             ("m --cron-harakiri 3", "--cron-harakiri: not supported yet"),
-            ("m --chroot /x", "it confines the server"),
+            ("m --unshare pid", "it confines the server"),
             ("m --ini a.ini", 'a.ini:2: unknown option "vaccum"; did you mean vacuum?'),
         ],
     )

@@ -34,7 +34,6 @@ BY_GROUP = {
     "harakiri": LIFECYCLE,
     "reload-control": LIFECYCLE,
     "hooks": HOOKS,
-    "daemons": DAEMONS,
     "logging": LOGGING,
     "misc": LOGGING,
     "stats": STATISTICS,
