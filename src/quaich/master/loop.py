@@ -24,7 +24,6 @@ from quaich.master import upgrade
 from quaich.master import vocabulary as facts
 from quaich.master.channels import Channel, Channels
 from quaich.master.estate import Carried, Estate, State
-from quaich.master.fleet import Phase
 from quaich.master.plan import Plan
 from quaich.master.policy import most_workers, policy_of
 from quaich.master.side import Side
@@ -43,7 +42,6 @@ _HANDLED = (
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
 
-_ENDING = (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
 
 
 @dataclass
@@ -126,10 +124,11 @@ class Master:
             self.log.info("another quaich is installed; the master becomes it before the reload")
             self._upgrade(0, asked)
         actions = self.plan.handle(event, time.monotonic())
-        if self.plan.phase in _ENDING:
-            # Before anybody is told to leave: nobody will take over from anybody.
-            for held in self._held.values():
-                held.scoreboard.heirs = False
+        # Before anybody is told to leave: whether somebody will take over from them.
+        heirs = self.plan.heirs
+        for held in self._held.values():
+            if held.scoreboard.heirs != heirs:
+                held.scoreboard.heirs = heirs
         self._perform(actions)
 
     # Executing the master anew.

@@ -45,6 +45,11 @@ from quaich.wsgi import loader
 
 _GO = b"!"
 _PID = struct.Struct("=q")
+_UNHEARD = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """A handler, because what a process ignores the programs that it starts ignore as well."""
 
 
 def main() -> NoReturn:
@@ -120,6 +125,10 @@ class Zygote:
         # these pages.
         gc.collect()
         gc.freeze()
+        # Of these a process that only waits has no use; and where the master is killed while this
+        # is stopped, the kernel sends a hangup before there is time to clean up.
+        for number in _UNHEARD:
+            signal.signal(number, _ignore)
         self._send(messages.Loaded())
         process.outlive_parent()
         return self._serve()
@@ -243,6 +252,8 @@ class Zygote:
         except OSError:
             os._exit(1)
         os.close(reporter)
+        for number in _UNHEARD:
+            signal.signal(number, signal.SIG_DFL)
         status = 1
         try:
             if os.read(gate, 1) == _GO and process.die_with_parent(self._bootstrap.master):
