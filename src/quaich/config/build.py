@@ -252,9 +252,7 @@ class Builder:
         return self._suggestions.get(key, "")
 
     def _unsupported(self, option: Option, item: Item) -> None:
-        if option.implies:
-            self.values.update(dict.fromkeys(option.implies, True))
-            self.places.update(dict.fromkeys(option.implies, item.place))
+        self._imply(option, item)
         if option.kind is FLAG and is_false(item.value):
             return
         refused = option.relation == REFUSED
@@ -271,6 +269,10 @@ class Builder:
         with suppress(Refused):
             self._remark(item, option.kind.read(item.value))
 
+    def _imply(self, option: Option, item: Item) -> None:
+        self.values.update(dict.fromkeys(option.implies, True))
+        self.places.update(dict.fromkeys(option.implies, item.place))
+
     def _take(self, option: Option, item: Item) -> None:
         if option.acts:
             self._act(option, item)
@@ -281,6 +283,7 @@ class Builder:
             shown = f'"{shorten(item.value)}"' if item.value else "nothing"
             message = f"{item.key}: expected {refused}, got {shown}"
             raise ConfigError(message, item.place, "QX107") from None
+        self._imply(option, item)
         self._remark(item, reading)
         if item.source == OVERRIDE:
             self._override(option)
