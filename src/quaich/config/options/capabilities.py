@@ -7,7 +7,6 @@ APPLICATIONS = "applications"
 LIFECYCLE = "lifecycle"
 PRIVILEGES = "privileges"
 HOOKS = "hooks"
-DAEMONS = "daemons"
 LOGGING = "logging"
 STATISTICS = "statistics and metrics"
 ALARMS = "alarms"
@@ -39,7 +38,6 @@ BY_GROUP = {
     "threads": LIFECYCLE,
     "privileges-jail": PRIVILEGES,
     "hooks": HOOKS,
-    "daemons": DAEMONS,
     "logging": LOGGING,
     "misc": LOGGING,
     "stats": STATISTICS,
