@@ -125,6 +125,11 @@ class Plan(Fleet):
         return self._actions
 
     @property
+    def at_rest(self) -> bool:
+        """Whether it serves, and nothing is being started."""
+        return self.phase is Phase.SERVING and self.raising is None
+
+    @property
     def heirs(self) -> bool:
         """Whether a worker that leaves has others who go on with its clients."""
         stages = [each.stage for each in self.generations.values() if each.wanted]
@@ -134,7 +139,7 @@ class Plan(Fleet):
 
     def reload_in(self, event: Event) -> Asked | None:
         """The reload that an event asks for and that would begin at once, None for none."""
-        if self.phase is not Phase.SERVING or self.raising is not None:
+        if not self.at_rest:
             return None
         match event:
             case Asked():
