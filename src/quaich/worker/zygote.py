@@ -38,7 +38,7 @@ from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
 from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
-from quaich.worker.bootstrap import Bootstrap
+from quaich.worker.bootstrap import Bootstrap, OtherVersion
 from quaich.worker.process import run_worker
 from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
@@ -56,7 +56,12 @@ def main() -> NoReturn:
     """The zygote's process: ``sys.argv[1]`` is the descriptor of its bootstrap."""
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         file.seek(0)
-        bootstrap = Bootstrap.from_json(file.read().decode())
+        try:
+            bootstrap = Bootstrap.from_json(file.read().decode())
+        except OtherVersion as error:
+            packet = messages.encode(messages.LoadFailed(str(error), 1))
+            socket.socket(fileno=error.channel).send(packet, socket.MSG_NOSIGNAL)
+            os._exit(1)
     # No process that the application starts may inherit a listening socket or hold the lifeline.
     for fd in bootstrap.descriptors():
         os.set_inheritable(fd, False)
