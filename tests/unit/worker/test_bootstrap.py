@@ -30,6 +30,6 @@ def test_a_bootstrap_arrives_as_it_was_sent() -> None:
     assert Bootstrap.from_json(bootstrap.to_json()) == bootstrap
     assert bootstrap.descriptors() == [7, 8, 9, 10, 11, 5, 6]
     other = bootstrap.to_json().replace(f'"{__version__}"', '"0.0.1"')
-    with pytest.raises(OtherVersion, match="the master is still quaich=0.0.1") as caught:
+    with pytest.raises(OtherVersion, match="the master is still quaich=") as caught:
         Bootstrap.from_json(other)
     assert caught.value.channel == 8
