@@ -84,6 +84,8 @@ class Master:
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
+        # Whether this process is still as it was when it was started.
+        self._untouched = state is None
         if state:
             self._resume(state)
         else:
@@ -382,7 +384,8 @@ class Master:
                 leftovers=self._estate.leftovers,
                 board=self._estate.board and self._estate.board[1],
             )
-            pid = spawn(bootstrap)
+            pid = spawn(bootstrap, self._untouched)
+            self._untouched = False
         except BaseException:
             ours.close()
             raise

@@ -1,7 +1,8 @@
 """The zygote: loads the application once, then only forks workers when the master asks.
 
-It is a freshly executed interpreter, so that a reload gets new code, and it executes nothing of
-the application before privileges are dropped.  Workers are forked twice: the process in between
+It is a freshly executed interpreter, so that a reload gets new code, or for the first generation a
+fork of the master that is like one; it executes nothing of the application before privileges are
+dropped.  Workers are forked twice: the process in between
 ends at once, and the kernel re-parents the worker to the master, which is what waits for it and
 what it dies with.  A worker runs only after the master has been told of it: a worker that nobody
 knows cannot exist.
@@ -55,6 +56,11 @@ def main() -> NoReturn:
     # No process that the application starts may inherit a listening socket or hold the lifeline.
     for fd in bootstrap.descriptors():
         os.set_inheritable(fd, False)
+    begin(bootstrap)
+
+
+def begin(bootstrap: Bootstrap) -> NoReturn:
+    """Be the zygote, in a process that is nothing else."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if bootstrap.board is not None:
         logswitch.follow(bootstrap.board)
