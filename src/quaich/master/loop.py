@@ -13,7 +13,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from quaich import __version__
 from quaich.config.base import WARNING
@@ -33,6 +32,7 @@ from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.process import describe_end
+from quaich.values import dataclass
 from quaich.worker import messages, startup
 from quaich.worker.bootstrap import Bootstrap
 

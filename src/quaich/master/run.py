@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from types import FrameType
 
 from quaich import __version__
@@ -37,6 +36,7 @@ from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import background, notify, privileges, process
 from quaich.sys.background import Detached
 from quaich.sys.notify import Manager
+from quaich.values import replace
 from quaich.worker import hooks, lounge, naming, resources, startup
 
 # uWSGI's exit status of a server without a master that is told to stop.
@@ -146,9 +146,7 @@ def _supervise(
         desk.close()
 
 
-def _sides(
-    files: Files, manager: Manager | None, board: Board | None, desk: Desk
-) -> list[Side]:
+def _sides(files: Files, manager: Manager | None, board: Board | None, desk: Desk) -> list[Side]:
     sides: list[Side] = [
         *(PidFileSide(files), files.locks, Load(), Waker(), *desk.sides),
         *(HookSide(files.config), DaemonHouse()),

@@ -9,7 +9,8 @@ import os
 import socket
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from quaich.values import dataclass
 
 _INSTEAD = "in each worker (post-fork = module:function), or use lazy-apps"
 _EVENT_LOOP = "anon_inode:[eventpoll]"

@@ -30,7 +30,6 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import NoReturn
 
 from quaich.errors import QuaichError
@@ -38,6 +37,7 @@ from quaich.log.server import Log
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import process
+from quaich.values import replace
 from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
 from quaich.worker.bootstrap import Bootstrap
 from quaich.worker.process import run_worker
