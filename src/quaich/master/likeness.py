@@ -1,7 +1,7 @@
 """A fork of the master as like to an executed interpreter as a zygote can tell.
 
-The first zygote needs no new interpreter: the code is that of this moment, and what this process has
-read of the library is shared with every worker instead of being read and held twice.  What an
+The first zygote needs no new interpreter: the code is that of this moment, and what this process
+has read of the library is shared with every worker instead of being read and held twice.  What an
 application could see of the master is taken away here: descriptors, signal handlers, exit
 functions, the path and the ``__main__`` of the command.
 

@@ -26,7 +26,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -36,7 +35,7 @@ from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
-from quaich.sys import process
+from quaich.sys import family, process
 from quaich.values import replace
 from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
 from quaich.worker.bootstrap import Bootstrap
@@ -45,7 +44,6 @@ from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
 
 _GO = b"!"
-_PID = struct.Struct("=q")
 
 
 def main() -> NoReturn:
@@ -211,44 +209,23 @@ class Zygote:
         It does not live before; what came between is returned.
         """
         gate, opener = os.pipe()
-        report, reporter = os.pipe()
         try:
-            between = os.fork()
+            child = family.fork_away()
         except OSError as error:
-            for fd in (gate, opener, report, reporter):
+            for fd in (gate, opener):
                 os.close(fd)
             return (error.strerror or "").lower()
-        if between == 0:
+        if child == 0:
             os.close(opener)
-            os.close(report)
-            self._split(name, live, gate, reporter)
+            self._pass(name, live, gate)
         os.close(gate)
-        os.close(reporter)
-        told = os.read(report, _PID.size)
-        os.close(report)
-        try:
-            os.waitpid(between, 0)
-        except ChildProcessError:
-            pass  # the application ignores SIGCHLD: the call still waited
-        failure = ""
-        if len(told) == _PID.size:
-            self._send(announce(_PID.unpack(told)[0]))
-            os.write(opener, _GO)
-        else:
-            failure = "the second fork failed"
+        self._send(announce(child))
+        os.write(opener, _GO)
         os.close(opener)
-        return failure
+        return ""
 
-    def _split(self, name: str, live: Callable[[], int], gate: int, reporter: int) -> NoReturn:
-        """In the process in between: fork the one that is wanted, and end."""
-        try:
-            child = os.fork()
-            if child:
-                os.write(reporter, _PID.pack(child))
-                os._exit(0)
-        except OSError:
-            os._exit(1)
-        os.close(reporter)
+    def _pass(self, name: str, live: Callable[[], int], gate: int) -> NoReturn:
+        """In the new process: wait at the gate, then live."""
         status = 1
         try:
             if os.read(gate, 1) == _GO and process.die_with_parent(self._bootstrap.master):
