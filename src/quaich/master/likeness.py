@@ -13,13 +13,9 @@ returns.
 import atexit
 import gc
 import os
-import signal
 import sys
 from collections.abc import Collection
 from types import ModuleType
-
-# Ignored by every Python from its start.
-_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def possible() -> bool:
@@ -32,15 +28,9 @@ def possible() -> bool:
 
 
 def assume(kept: Collection[int]) -> None:
-    """Become it, with the descriptors ``kept`` and those that any child inherits.
-
-    Signals must be blocked.
-    """
+    """Become it, with the descriptors ``kept`` and those that any child inherits."""
     # What is garbage now may own a descriptor, so it is not to be collected either.
     gc.freeze()
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, *_IGNORED}:
-        if signal.getsignal(number) not in (signal.SIG_DFL, None):
-            signal.signal(number, signal.SIG_DFL)
     for name in os.listdir("/proc/self/fd"):
         try:
             if int(name) not in kept and not os.get_inheritable(int(name)):

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from typing import NoReturn
 
 from quaich.config.effective import Config
@@ -16,7 +17,6 @@ from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log
 from quaich.master import launch, likeness
 from quaich.sys import process
-from quaich.sys.process import reset_signals
 from quaich.worker import hooks, messages, resources, startup
 from quaich.worker.bootstrap import Bootstrap
 
@@ -45,18 +45,19 @@ def _live(bootstrap: Bootstrap, first: bool) -> NoReturn:
             os.setpgid(0, 0)
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
+        process.reset_handlers()
+        process.reset_signals()
         python = _other_python(bootstrap.config)
         if first and python is None and likeness.possible():
             likeness.assume(bootstrap.descriptors())
-            reset_signals()
             # A master does without this in its memory.
             from quaich.worker import zygote
 
-            zygote.begin(bootstrap)
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
-                signal.signal(number, signal.SIG_DFL)
-        reset_signals()
+            try:
+                zygote.begin(bootstrap)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
         if bootstrap.generation > 1:
             _repeat_hooks(bootstrap)
         if python is not None and bootstrap.config.chroot is not None:

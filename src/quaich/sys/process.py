@@ -53,6 +53,14 @@ def open_standard_descriptors() -> None:
             os.set_inheritable(fd, True)
 
 
+def reset_handlers() -> None:
+    """Leave no handler of this process in a child, and nothing ignored that Python does not."""
+    kept = {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}
+    for number in signal.valid_signals() - kept:
+        if signal.getsignal(number) not in (signal.SIG_DFL, None):
+            signal.signal(number, signal.SIG_DFL)
+
+
 def reset_signals() -> None:
     """Undo what a parent may have left behind: blocked or ignored signals.
 
