@@ -28,7 +28,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from quaich.errors import QuaichError
@@ -39,7 +39,8 @@ from quaich.sys import family, process
 from quaich.values import replace
 from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
 from quaich.worker.bootstrap import Bootstrap
-from quaich.worker.process import run_worker
+from quaich.worker.connection import Door
+from quaich.worker.process import open_doors, run_worker
 from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
 
@@ -75,6 +76,7 @@ class Zygote:
         self._log = log
         self._channel = socket.socket(fileno=bootstrap.channel)
         self._apps = loader.Apps(None)
+        self._doors: Sequence[Door] = ()
         self._hooks: list[tuple[str, warm.Hook]] = []
         self._ours = inherited.descriptors()
         self._sources = Reporter(self._config.py_auto_reload_ignore, self._tell_sources)
@@ -120,6 +122,9 @@ class Zygote:
         for level, text in inherited.remarks(inherited.look(self._ours)):
             getattr(self._log, level)(text)
         self._report_sources()
+        # Made here what needs not be made in each of the workers: it is in their memory once.
+        self._doors = open_doors(self._config, self._bootstrap.listeners)
+        self._scoreboard = Scoreboard.attach(self._bootstrap.scoreboard)
         # What lives now lives as long as the workers: no collection may write to (and so copy)
         # these pages.
         gc.collect()
@@ -279,11 +284,11 @@ class Zygote:
         status = run_worker(
             config=self._config,
             apps=self._apps,
-            listeners=resources.served(self._config, slot, self._bootstrap.listeners),
+            doors=resources.served(self._config, slot, self._doors),
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,
-            scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
+            scoreboard=self._scoreboard,
             lifeline=self._bootstrap.lifeline,
             lounge=self._bootstrap.lounge,
             board=self._bootstrap.board,
