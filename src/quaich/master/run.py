@@ -277,7 +277,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
     """The one worker of a server without a master, in this process."""
     # A master never serves, and does without these in its memory.
     from quaich.worker import warm
-    from quaich.worker.process import run_worker
+    from quaich.worker.process import open_doors, run_worker
 
     log = files.log
     if manager is not None and manager.watchdog:
@@ -313,7 +313,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
     status = run_worker(
         config=config,
         apps=apps,
-        listeners=files.listeners,
+        doors=open_doors(config, files.listeners),
         slot=1,
         seat=0,
         generation=1,
