@@ -53,9 +53,11 @@ class Pending:
         """What came of it; raises QuaichError."""
         with os.fdopen(self._answer, "rb") as file:
             data = file.read()
-        _, status = os.waitpid(self._pid, 0)
+        end = "no status"
+        # Where SIGCHLD was ignored by who started us, the call fails after it has waited.
+        with suppress(ChildProcessError):
+            end = process.describe_end(os.waitpid(self._pid, 0)[1])
         if not data:
-            end = process.describe_end(status)
             raise QuaichError(f"the configuration cannot be read: its reader ended with {end}")
         values = json.loads(data)
         if "error" in values:
