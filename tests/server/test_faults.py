@@ -83,9 +83,6 @@ def recurse(depth):
     return recurse(depth + 1)
 """
 
-# The kernel continues a stopped group that is orphaned, but with a SIGHUP first.
-FILES_STAY = pytest.mark.xfail(reason="a stopped zygote does not live to remove the files")
-
 
 def get(address: Address, path: str = "/", timeout: float = 10.0) -> str:
     """The body of an answer 200, or the status line of another, or nothing."""
@@ -253,7 +250,6 @@ def test_threads_that_exist_at_import(place: Place) -> None:
     place.stopped(server)
 
 
-@pytest.mark.xfail(reason="a thread that is awake takes the wakes of those that sleep")
 def test_every_thread_of_a_worker_with_parked_connections_leaves(place: Place) -> None:
     server = place("--threads", "4")
     for number in range(2, 8):
@@ -368,7 +364,7 @@ def test_stop_with_a_stopped_zygote(place: Place) -> None:
     place.stopped(server, timeout=5)
 
 
-@pytest.mark.parametrize("frozen", ["worker", pytest.param("zygote", marks=FILES_STAY)])
+@pytest.mark.parametrize("frozen", ["worker", "zygote"])
 def test_a_killed_master_takes_stopped_processes_along(place: Place, frozen: str) -> None:
     server = place()
     workers = server.wait_ready(2)

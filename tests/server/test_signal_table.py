@@ -146,14 +146,6 @@ TABLE = (
     Row(COMPATIBLE, "worker", "PIPE", NOTHING, NOTHING),
 )
 
-# Rows that quaich does not fulfil yet: its workers neither pause nor wake, and the kernel stops one
-# that is sent TTIN or TTOU.
-NOT_YET = {
-    *(f"{door}-master-{name}" for door in (COMPATIBLE, DIE_ON_TERM, MODERN)
-      for name in ("TSTP", "TSTP-TSTP", "WINCH")),
-    *(f"{COMPATIBLE}-worker-{name}" for name in ("TSTP", "WINCH", "TTIN", "TTOU")),
-}  # fmt: skip
-
 
 class Scene:
     """A server with a request inside."""
@@ -282,7 +274,7 @@ def test_rows_are_unique_and_differences_have_a_reason() -> None:
         assert bool(row.why) == differs, row
 
 
-@pytest.mark.parametrize("row", [row for row in TABLE if str(row) not in NOT_YET], ids=str)
+@pytest.mark.parametrize("row", TABLE, ids=str)
 def test_quaich(row: Row, start: StartServer, tmp_path: Path) -> None:
     scene = begin(start, tmp_path, row, None)
     check(scene, row, row.quaich)

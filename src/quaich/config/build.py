@@ -298,6 +298,7 @@ class Builder:
             shown = f'"{shorten(item.value)}"' if item.value else "nothing"
             message = f"{item.key}: expected {refused}, got {shown}"
             raise ConfigError(message, item.place, "QX107") from None
+        self._imply(option, item)
         self._remark(item, reading)
         if item.source == OVERRIDE:
             self._override(option)

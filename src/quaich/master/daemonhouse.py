@@ -24,6 +24,7 @@ from quaich.master.fleet import Phase
 from quaich.master.side import BaseSide
 from quaich.master.vocabulary import Asked, Meaning
 from quaich.master.watch import changed, stamp
+from quaich.sys import process
 from quaich.sys.process import describe_end
 from quaich.values import replace
 
@@ -31,6 +32,11 @@ _INTERVAL = 1.0
 _SOON = 0.1
 # Seconds to end in when the server is to stop at once.
 _LITTLE_MERCY = 5.0
+# What a watchman does not take for itself.
+_TELLING = tuple(
+    signal.Signals[f"SIG{name}"]
+    for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "WINCH")
+)
 # Between the words of these a shell has something to do once the program has ended.
 _COMPOUND = re.compile(r"[;&|(){}\n]|^\s*(\w+=|if |for |while |until |case |cd )")
 
@@ -77,6 +83,9 @@ class DaemonHouse(BaseSide):
 
     def due(self) -> float | None:
         """The next start, look or end."""
+        plan = self.house.plan
+        if plan.phase is Phase.SERVING and plan.current != self._generation:
+            return self._turned
         times = [self._daemons.deadline()]
         if any(each.state is daemons.State.STOPPING for each in self._daemons.kept.values()):
             # One that was adopted has another parent, and its end is told by nobody.
@@ -249,27 +258,37 @@ def _become(command: str, shell: bool) -> None:
 
 
 def _watchman(command: str, end: int) -> None:
-    """Wait for a shell's command and end as it did; end it when the master has ended."""
+    """Wait for a shell and whatever it leaves behind; end them when the master has ended."""
     # Above all the lifeline of the master, which nobody else may hold.
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd > 2 and fd != end:
             with contextlib.suppress(OSError):
                 os.close(fd)
+    process.adopt_orphans()
     # Signals are meant for the others of this group.
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1):
+    for number in _TELLING:
         signal.signal(number, signal.SIG_IGN)
-    pid = os.fork()
-    if pid == 0:
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    told, teller = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(teller, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    shell = os.fork()
+    if shell == 0:
+        signal.set_wakeup_fd(-1)
+        for number in (*_TELLING, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
         os.execv("/bin/sh", ["/bin/sh", "-c", command])
     poller = select.poll()
     poller.register(end, select.POLLIN)
-    poller.register(os.pidfd_open(pid), select.POLLIN)
-    if any(fd == end for fd, _ in poller.poll()):
-        os.killpg(0, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    # As a shell says it.
-    os._exit(code if code >= 0 else 128 - code)
+    poller.register(told, select.POLLIN)
+    code = 0
+    while True:
+        if any(fd == end for fd, _ in poller.poll()):
+            os.killpg(0, signal.SIGKILL)
+        os.read(told, 4096)
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == shell:
+                    code = os.waitstatus_to_exitcode(ended[1])
+        except ChildProcessError:
+            # As a shell says it.
+            os._exit(code if code >= 0 else 128 - code)

@@ -49,8 +49,9 @@ class Carried:
 class State:
     """All that another master goes on from.
 
-    ``channels`` are (generation, pid of the zygote, descriptor), ``answer`` is the ticket under
-    which the upgrade was asked for, and ``then`` what is to be done after it.
+    ``channels`` are (generation, pid of the zygote, descriptor), ``answers`` the tickets under
+    which this was asked for, ``signals`` those that came in between, and ``then`` what is to be
+    done after it.
     """
 
     config: Config
@@ -61,12 +62,12 @@ class State:
     lifeline: tuple[int, int]
     sides: Mapping[str, Any] = field(default_factory=dict)
     descriptors: Sequence[int] = ()
-    answer: int = 0
-    then: Asked | None = None
+    answers: Sequence[int] = ()
+    signals: Sequence[str] = ()
+    then: Sequence[Asked] = ()
 
     def to_data(self) -> carry.Data:
         """The state as JSON has it."""
-        then = self.then
         return {
             "config": self.config.to_json(),
             "listeners": [asdict(each) for each in self.estate.listeners],
@@ -82,8 +83,9 @@ class State:
             "lifeline": self.lifeline,
             "sides": self.sides,
             "descriptors": self.descriptors,
-            "answer": self.answer,
-            "then": then and (then.meaning.value, then.ticket, then.argument),
+            "answers": self.answers,
+            "signals": self.signals,
+            "then": [(each.meaning.value, each.ticket, each.argument) for each in self.then],
         }
 
     @classmethod
@@ -95,7 +97,6 @@ class State:
                 for number, config, need_app, scoreboard in data["held"]
             }
             policies = {number: policy_of(each.config) for number, each in held.items()}
-            then = data["then"]
             return cls(
                 config=Config.from_json(data["config"]),
                 estate=Estate(
@@ -110,8 +111,9 @@ class State:
                 lifeline=(data["lifeline"][0], data["lifeline"][1]),
                 sides=data["sides"],
                 descriptors=data["descriptors"],
-                answer=data["answer"],
-                then=then and Asked(Meaning(then[0]), then[1], then[2]),
+                answers=data["answers"],
+                signals=data["signals"],
+                then=[Asked(Meaning(word), ticket, arg) for word, ticket, arg in data["then"]],
             )
         except (KeyError, TypeError, ValueError, IndexError, ConfigError) as error:
             raise ValueError(f"the state of the master cannot be read: {error}") from None

@@ -57,9 +57,11 @@ class Handle:
     def pause_after_death(self, now: float, first: float = FIRST_PAUSE) -> float:
         """Count this death, and how long to wait before the next try."""
         self.failures = self.failures + 1 if now - self.since < SHORT_LIFE else 0
-        if not self.failures:
+        # A first one that had served may have been killed, and is no reason to be slow.
+        pauses = self.failures - (self.post is Post.READY)
+        if pauses <= 0:
             return 0.0
-        return float(min(first * 2 ** min(self.failures - 1, 10), max(first, LONGEST_PAUSE)))
+        return float(min(first * 2 ** min(pauses - 1, 10), max(first, LONGEST_PAUSE)))
 
     def alive(self) -> bool:
         """Whether there is a process behind it."""

@@ -69,7 +69,8 @@ class HookSide(BaseSide):
 
     def due(self) -> float | None:
         """The next look, if there is a file."""
-        return self._due if self._config.hook_touch or self._config.touch_exec else None
+        config = self.house.config(self.house.plan.current) or self._config
+        return self._due if config.hook_touch or config.touch_exec else None
 
     def turn(self, now: float) -> None:
         """Look, and begin what is asked for."""
@@ -87,7 +88,8 @@ class HookSide(BaseSide):
         entry = self._running.pop(pid, None)
         if entry is None:
             return False
-        if how != "exit=0":
+        # What failed has been said by the errand itself.
+        if how.startswith("signal"):
             self.house.log.error(f"touched {entry}: {how}")
         if entry in self._again:
             self._again.discard(entry)
@@ -122,6 +124,16 @@ class HookSide(BaseSide):
             job, shown = partial(hooks.perform, action, log), f"hook={action.shown}"
         log.info(f"touched={path} {shown}")
         try:
-            self._running[errand.start(self._config, job, log)] = entry
+            pid = errand.start(self._config, partial(_attempt, entry, job), log)
+            self._running[pid] = entry
         except OSError as error:
             log.error(f"touched={path}: {(error.strerror or str(error)).lower()}")
+
+
+def _attempt(entry: str, job: Callable[[], None]) -> None:
+    try:
+        job()
+    except OSError as error:
+        raise hooks.HookError(
+            f"touched {entry}: {(error.strerror or str(error)).lower()}"
+        ) from None

@@ -13,7 +13,7 @@ from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.policy import awake_workers
 from quaich.master.side import BaseSide, House
-from quaich.master.vocabulary import Action, Asked, Meaning, Perform, Resize
+from quaich.master.vocabulary import Asked, Meaning, Resize
 from quaich.master.watch import INTERVAL, memory_of
 from quaich.net.queue import listen_queue
 from quaich.stats.scoreboard import LANE_SINCE, PID, RUNNING, Scoreboard
@@ -97,15 +97,6 @@ class Load(BaseSide):
             return
         if self._rules is not None:
             self._measure(self._rules, generation, board, now)
-
-    def heed(self, action: Action, now: float) -> bool:
-        """Let the workers go when somebody asks for it."""
-        if not isinstance(action, Perform) or action.meaning is not Meaning.CHEAP:
-            return False
-        generation = self._serving()
-        if generation is not None:
-            self.house.tell(Resize(generation.number, 0, "asked"))
-        return True
 
     def close(self) -> None:
         """The master ends."""

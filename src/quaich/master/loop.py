@@ -23,7 +23,6 @@ from quaich.master import upgrade
 from quaich.master import vocabulary as facts
 from quaich.master.channels import Channel, Channels
 from quaich.master.estate import Carried, Estate, State
-from quaich.master.fleet import Phase
 from quaich.master.plan import Plan
 from quaich.master.policy import most_workers, policy_of
 from quaich.master.side import Side
@@ -32,7 +31,7 @@ from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.process import describe_end
-from quaich.values import dataclass
+from quaich.values import dataclass, replace
 from quaich.worker import messages, startup
 from quaich.worker.bootstrap import Bootstrap
 
@@ -42,8 +41,6 @@ _HANDLED = (
 )
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
-
-_ENDING = (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
 
 
 @dataclass
@@ -74,6 +71,7 @@ class Master:
         self.plan = Plan(policy_of(config))
         self._sides = tuple(sides)
         self._installed = upgrade.installed()
+        self._upgrades: list[facts.Asked] = []
         self._first: Sequence[facts.Action] = ()
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
@@ -112,7 +110,10 @@ class Master:
                     self._handle(self._events.popleft())
                 if self._status is not None:
                     return self._status
-                self._wait()
+                if self._upgrades:
+                    self._upgrade()
+                else:
+                    self._wait()
         finally:
             signal.set_wakeup_fd(-1)
             for name in _HANDLED:
@@ -126,18 +127,37 @@ class Master:
         asked = self.plan.reload_in(event)
         if asked and upgrade.installed() not in ((), self._installed):
             self.log.info("another quaich is installed; the master becomes it before the reload")
-            self._upgrade(0, asked)
+            self._upgrades.append(asked)
+            return
         actions = self.plan.handle(event, time.monotonic())
-        if self.plan.phase in _ENDING:
-            # Before anybody is told to leave: nobody will take over from anybody.
-            for held in self._held.values():
-                held.scoreboard.heirs = False
+        # Before anybody is told to leave: whether somebody will take over from them.
+        heirs = self.plan.heirs
+        for held in self._held.values():
+            if held.scoreboard.heirs != heirs:
+                held.scoreboard.heirs = heirs
         self._perform(actions)
 
     # Executing the master anew.
 
-    def _upgrade(self, ticket: int, then: facts.Asked | None = None) -> None:
-        """Become the installed version; does not return, unless that cannot be."""
+    def _upgrade(self) -> None:
+        """Become the installed version, now that nothing else is to be done.
+
+        It does not return, unless that cannot be: then this one does what was to follow.
+        """
+        asked, self._upgrades = self._upgrades, []
+        tickets = [each.ticket for each in asked if each.meaning is facts.Meaning.UPGRADE]
+        then = [each for each in asked if each.meaning is not facts.Meaning.UPGRADE]
+        reason = "something else is under way; try again"
+        if self.plan.at_rest:
+            reason = self._become_installed(tickets, then)
+        text = f"the master stays what it is, quaich={__version__}: {reason}"
+        self.log.error(text)
+        self._installed = upgrade.installed()
+        self._perform([facts.Answer(each, False, text) for each in tickets if each])
+        self._events.extend(then)
+
+    def _become_installed(self, tickets: Sequence[int], then: Sequence[facts.Asked]) -> str:
+        """Why that cannot be."""
         sides = {each.name: each.carry() for each in self._sides if each.name}
         descriptors = [
             *(self._lifeline, self._lifeline_held),
@@ -158,22 +178,22 @@ class Master:
             lifeline=(self._lifeline, self._lifeline_held),
             sides={name: data for name, (data, _) in sides.items()},
             descriptors=descriptors,
-            answer=ticket,
+            answers=tickets,
             then=then,
-        ).to_data()
-        file = upgrade.write(state)
+        )
         try:
-            reason = upgrade.objection(file)
-            if not reason:
-                self.log.info(f"pid={os.getpid()} is executed anew")
-                upgrade.execute(file, descriptors)
+            reason = upgrade.objection(state.to_data())
+            if reason:
+                return reason
+            self.log.info(f"pid={os.getpid()} is executed anew")
+            # From here on a signal waits for the one that will be here; those that came are told.
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            state = replace(state, signals=self._signals())
+            upgrade.execute(state.to_data(), descriptors)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-        os.close(file)
-        self._installed = upgrade.installed()
-        text = f"the master stays what it is, quaich={__version__}: {reason}"
-        self.log.error(text)
-        self._perform([facts.Answer(ticket, False, text)])
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            self._events.extend(facts.Signal(name) for name in state.signals)
+            return (error.strerror or str(error)).lower()
 
     def _resume(self, state: State) -> None:
         """Go on where the master that this process was has ended."""
@@ -188,9 +208,10 @@ class Master:
         for side in self._sides:
             if side.name in state.sides:
                 side.resume(state.sides[side.name])
-        self._first = [facts.Answer(state.answer, True, f"quaich={__version__} goes on")]
-        if state.then is not None:
-            self.tell(state.then)
+        text = f"quaich={__version__} goes on"
+        self._first = [facts.Answer(each, True, text) for each in state.answers if each]
+        self._events.extend(facts.Signal(name) for name in state.signals)
+        self._events.extend(state.then)
 
     # The house of the sides.
 
@@ -272,12 +293,17 @@ class Master:
             self._events.extend(self._watch.edited(held.config, now))
 
     def _read_signals(self) -> None:
-        names = [signal.Signals(number).name for number in os.read(self._wake, 4096)]
-        for name in names:
-            if name == "SIGWINCH" and _in_terminal():
-                continue
-            if name != "SIGCHLD":
-                self._events.append(facts.Signal(name))
+        self._events.extend(facts.Signal(name) for name in self._signals())
+
+    def _signals(self) -> list[str]:
+        """The signals that came and are not about children."""
+        try:
+            numbers = os.read(self._wake, 4096)
+        except BlockingIOError:
+            return []
+        names = [signal.Signals(number).name for number in numbers]
+        unheard = ("SIGCHLD", "SIGWINCH") if _in_terminal() else ("SIGCHLD",)
+        return [name for name in names if name not in unheard]
 
     def _reap(self) -> None:
         ended = []
@@ -316,7 +342,7 @@ class Master:
                 case facts.Say(level, text):
                     getattr(self.log, level)(text)
                 case facts.Perform(facts.Meaning.UPGRADE, ticket):
-                    self._upgrade(ticket)
+                    self._upgrades.append(facts.Asked(facts.Meaning.UPGRADE, ticket))
                     continue
                 case facts.Leave(status):
                     self._status = status

@@ -124,11 +124,22 @@ class Plan(Fleet):
         self._settle()
         return self._actions
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it serves, and nothing is being started."""
+        return self.phase is Phase.SERVING and self.raising is None
+
+    @property
+    def heirs(self) -> bool:
+        """Whether a worker that leaves has others who go on with its clients."""
+        stages = [each.stage for each in self.generations.values() if each.wanted]
+        return not self._ending and (Stage.SERVING in stages or Stage.RAISING in stages)
+
     # What is asked for.
 
     def reload_in(self, event: Event) -> Asked | None:
         """The reload that an event asks for and that would begin at once, None for none."""
-        if self.phase is not Phase.SERVING or self.raising is not None:
+        if not self.at_rest:
             return None
         match event:
             case Asked():
@@ -175,6 +186,9 @@ class Plan(Fleet):
             self._pause(event)
         elif meaning in (Meaning.MORE, Meaning.FEWER, Meaning.SCALE):
             self._scale(event, now)
+        elif meaning is Meaning.CHEAP:
+            self._resize(self.current, 0, "asked", now)
+            self._when_steady(ticket, "no workers until the next connection")
         else:
             self._do(Perform(meaning, ticket))
 

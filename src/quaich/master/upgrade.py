@@ -52,8 +52,16 @@ def read(file: int) -> Any:
     return data["state"]
 
 
-def objection(file: int) -> str:
+def objection(state: Any) -> str:
     """Why the installed version cannot go on from this state; empty when it can."""
+    file = write(state)
+    try:
+        return _try(file)
+    finally:
+        os.close(file)
+
+
+def _try(file: int) -> str:
     reader, writer = os.pipe()
     environ = {**os.environ, RESUME: str(file), TRY: "1"}
     os.set_inheritable(file, True)
@@ -73,7 +81,6 @@ def objection(file: int) -> str:
         return f"{sys.executable}: {(error.strerror or str(error)).lower()}"
     finally:
         os.close(writer)
-        os.set_inheritable(file, False)
     with os.fdopen(reader, "rb") as output:
         return _outcome(pid, output.fileno())
 
@@ -102,16 +109,11 @@ def _outcome(pid: int, output: int) -> str:
     return lines[-1] if lines else f"the installed version ends with status {status}"
 
 
-def execute(file: int, descriptors: Iterable[int]) -> NoReturn:
-    """Become the installed version; OSError where that cannot be."""
+def execute(state: Any, descriptors: Iterable[int]) -> NoReturn:
+    """Become the installed version, with every signal blocked; OSError where that cannot be."""
+    file = write(state)
     for fd in (file, *descriptors):
         os.set_inheritable(fd, True)
-    # Until there are handlers again, a signal must wait rather than kill.
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     sys.stdout.flush()
     sys.stderr.flush()
-    try:
-        os.execve(sys.executable, _argv(), {**os.environ, RESUME: str(file)})
-    except OSError:
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        raise
+    os.execve(sys.executable, _argv(), {**os.environ, RESUME: str(file)})

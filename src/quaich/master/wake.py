@@ -74,6 +74,7 @@ class Waker(BaseSide):
                 "is woken" if nudge.since else "shows its stacks: only a main thread can be woken"
             )
             self.house.log.info(f"pid={nudge.pid} {what}")
+        self.house.answer(action.ticket, True, "whoever was blocked is woken")
         return True
 
     def _slots(self) -> dict[int, Slot]:

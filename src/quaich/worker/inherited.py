@@ -50,9 +50,13 @@ def remarks(seen: Seen) -> Sequence[tuple[str, str]]:
 
 
 def descriptors() -> frozenset[tuple[int, str]]:
-    """Every open descriptor of this process, with what it leads to."""
+    """Every open descriptor of this process, with what it leads to; none where /proc is not."""
     found = []
-    for name in os.listdir("/proc/self/fd"):
+    try:
+        names = os.listdir("/proc/self/fd")
+    except OSError:
+        return frozenset()
+    for name in names:
         try:
             found.append((int(name), os.readlink(f"/proc/self/fd/{name}")))
         except OSError:
@@ -83,7 +87,10 @@ def look(before: Collection[tuple[int, str]]) -> Seen:
 
 
 def _tasks() -> list[int]:
-    return sorted(int(name) for name in os.listdir("/proc/self/task"))
+    try:
+        return sorted(int(name) for name in os.listdir("/proc/self/task"))
+    except OSError:
+        return []
 
 
 def _name_of(task: int) -> str:

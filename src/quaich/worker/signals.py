@@ -83,6 +83,9 @@ class Signals:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGHUP, self._leave)
         signal.signal(signal.SIGUSR1, _noted)
+        # The kernel's own action would be to stop the process, and a request with it.
+        for number in (signal.SIGTTIN, signal.SIGTTOU):
+            signal.signal(number, _noted)
         if supervised:
             signal.signal(signal.SIGTSTP, _noted)
             signal.signal(signal.SIGCONT, _noted)

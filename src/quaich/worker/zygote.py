@@ -45,6 +45,11 @@ from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
 
 _GO = b"!"
+_UNHEARD = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """A handler, because what a process ignores the programs that it starts ignore as well."""
 
 
 def main() -> NoReturn:
@@ -129,6 +134,10 @@ class Zygote:
         # these pages.
         gc.collect()
         gc.freeze()
+        # Of these a process that only waits has no use; and where the master is killed while this
+        # is stopped, the kernel sends a hangup before there is time to clean up.
+        for number in _UNHEARD:
+            signal.signal(number, _ignore)
         self._send(messages.Loaded())
         process.outlive_parent()
         return self._serve()
@@ -231,6 +240,8 @@ class Zygote:
 
     def _pass(self, name: str, live: Callable[[], int], gate: int) -> NoReturn:
         """In the new process: wait at the gate, then live."""
+        for number in _UNHEARD:
+            signal.signal(number, signal.SIG_DFL)
         status = 1
         try:
             if os.read(gate, 1) == _GO and process.die_with_parent(self._bootstrap.master):

@@ -12,7 +12,7 @@ from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.load import Load, rules_of
 from quaich.master.policy import first_workers, policy_of
-from quaich.master.vocabulary import Answer, Asked, Event, Meaning, Perform, Resize
+from quaich.master.vocabulary import Asked, Event, Meaning, Resize
 from quaich.stats.scoreboard import Scoreboard
 
 
@@ -164,11 +164,3 @@ def test_die_on_idle_drains(furnish: Furnish) -> None:
     for now in (1.0, 3.0):
         load.turn(now)
     assert house.told == [Asked(Meaning.DRAIN)]
-
-
-def test_asked_to_be_cheap_it_lets_all_go(furnish: Furnish) -> None:
-    house, load = furnish(processes=2)
-    assert load.heed(Perform(Meaning.CHEAP), 1.0)
-    assert house.told == [Resize(1, 0, "asked")]
-    assert not load.heed(Perform(Meaning.REOPEN), 1.0)
-    assert not load.heed(Answer(1, True, ""), 1.0)

@@ -323,6 +323,17 @@ def test_cheaper_may_want_none() -> None:
     assert story.after(Resize(1, 1, "request")) == [Fork(1, 1, 1)]
 
 
+def test_asked_to_be_cheap_it_lets_all_go() -> None:
+    story = Story().serve()
+    assert story.plan.heirs
+    assert story.after(Asked(Meaning.CHEAP, 5)) == [
+        Kill(101, "SIGHUP"),
+        Kill(102, "SIGHUP"),
+        Answer(5, True, "no workers until the next connection"),
+    ]
+    assert not story.plan.heirs
+
+
 def test_a_generation_without_workers_serves_when_it_is_loaded() -> None:
     story = Story(replace(COMPATIBLE, workers=0))
     story.plan.start()

@@ -6,7 +6,6 @@ A group has one capability; names that belong elsewhere are listed under theirs.
 APPLICATIONS = "applications"
 LIFECYCLE = "lifecycle"
 HOOKS = "hooks"
-DAEMONS = "daemons"
 LOGGING = "logging"
 STATISTICS = "statistics and metrics"
 ALARMS = "alarms"
