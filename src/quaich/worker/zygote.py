@@ -234,7 +234,10 @@ class Zygote:
             self._pass(name, live, gate)
         os.close(gate)
         self._send(announce(child))
-        os.write(opener, _GO)
+        try:
+            os.write(opener, _GO)
+        except BrokenPipeError:
+            pass  # it has ended already, and the master hears of that
         os.close(opener)
         return ""
 
