@@ -13,7 +13,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from quaich import __version__
 from quaich.config.base import WARNING
@@ -32,6 +31,7 @@ from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.process import describe_end
+from quaich.values import dataclass, replace
 from quaich.worker import messages, startup
 from quaich.worker.bootstrap import Bootstrap
 
@@ -41,7 +41,6 @@ _HANDLED = (
 )
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
-
 
 
 @dataclass
@@ -83,6 +82,8 @@ class Master:
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
+        # Whether this process is still as it was when it was started.
+        self._untouched = state is None
         if state:
             self._resume(state)
         else:
@@ -409,7 +410,8 @@ class Master:
                 leftovers=self._estate.leftovers,
                 board=self._estate.board and self._estate.board[1],
             )
-            pid = spawn(bootstrap)
+            pid = spawn(bootstrap, self._untouched)
+            self._untouched = False
         except BaseException:
             ours.close()
             raise

@@ -5,11 +5,11 @@ serves applications has no place in the memory of a process that does neither.
 """
 
 import json
-from dataclasses import asdict, dataclass
 
 from quaich import __version__
 from quaich.config.effective import Config
 from quaich.net.listen import BoundListener
+from quaich.values import asdict, dataclass
 
 
 class OtherVersion(Exception):
