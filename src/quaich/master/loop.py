@@ -43,7 +43,6 @@ _HANDLED = (
 _IGNORED = ("SIGALRM",)
 
 
-
 @dataclass
 class _Held:
     """What the master holds for a generation besides its processes."""

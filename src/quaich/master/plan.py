@@ -62,7 +62,7 @@ from quaich.master.vocabulary import (
     WorkerFailed,
     ZygoteStarted,
 )
-from quaich.master.wishes import AT_REST, RELOADS, Wish, Wishes, answers
+from quaich.master.wishes import AT_REST, RELOADS, Awaited, Wish, Wishes, answers
 
 
 class Plan(Fleet):
@@ -178,6 +178,10 @@ class Plan(Fleet):
             self._end(Phase.DRAINING if drains else Phase.STOPPING, 0, now)
         elif self._ending and meaning in _SERVING_ONLY:
             self._do(*self.wishes.refused(ticket))
+        elif self.phase is Phase.STARTING and meaning in _OF_WORKERS:
+            text = "there are no workers yet; try again"
+            self._say("warning", f"{_word(meaning)}: {text}")
+            self._do(*answers([ticket], False, text))
         elif meaning in (Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD):
             brutal = meaning is Meaning.BRUTAL_WORKERS_RELOAD
             self._do(*crew.renew(self.generations[self.current], brutal, now))
@@ -202,10 +206,7 @@ class Plan(Fleet):
         self._do(*answers([event.ticket], True, text))
 
     def _scale(self, event: Asked, now: float) -> None:
-        generation = self.generations.get(self.current)
-        if generation is None:
-            self._do(*answers([event.ticket], False, "there are no workers yet; try again"))
-            return
+        generation = self.generations[self.current]
         steps = {Meaning.MORE: generation.wanted + 1, Meaning.FEWER: generation.wanted - 1}
         wanted = steps.get(event.meaning, event.argument or 0)
         most = self.policy.most
@@ -224,25 +225,41 @@ class Plan(Fleet):
         if wanted != generation.wanted:
             self._say("info", f"workers={wanted} before={generation.wanted} cause={cause}")
             self._do(*crew.resize(generation, wanted, now))
+            self._resize_next(generation, now)
+
+    def _resize_next(self, generation: Generation, now: float) -> None:
+        """The generation that is being raised beside it has as many, as when it was loaded."""
+        heir = self.generations.get(self.raising or 0)
+        if heir is None or heir.stage is not Stage.RAISING:
+            return
+        if heir.policy.workers != generation.policy.workers:
+            return
+        wanted = min(generation.wanted, heir.policy.most)
+        if self._chained(heir):
+            # Those that are missing come one after another.
+            for slot in [each for each in heir.workers if each > wanted]:
+                self._do(*crew.release(heir, slot, now))
+            heir.wanted = wanted
+        else:
+            self._do(*crew.resize(heir, wanted, now))
+        self._look_ready(heir, now)
 
     def _when_steady(self, ticket: int, text: str) -> None:
         """Answer when the serving generation has the workers that it should have."""
-        number = self.current
-
-        def outcome() -> tuple[bool, str] | None:
-            generation = self.generations.get(number)
-            if generation is None or generation.stage is not Stage.SERVING:
-                return True, f"{text}; generation={self.current} serves by now"
-            return (True, text) if generation.steady() else None
-
         if ticket:
-            self.wishes.pending.append((ticket, outcome))
+            self.wishes.pending.append(Awaited(ticket, self.current, text))
+
+    def _outcome(self, awaited: Awaited) -> str | None:
+        generation = self.generations.get(awaited.generation)
+        if generation is None or generation.stage is not Stage.SERVING:
+            return f"{awaited.text}; generation={self.current} serves by now"
+        return awaited.text if generation.steady() else None
 
     def _ask_reload(self, event: Asked, now: float) -> None:
         if self._ending:
             self._do(*self.wishes.refused(event.ticket))
         elif self.phase is Phase.STARTING or self.raising is not None:
-            self.wishes.add(event)
+            self._do(*self.wishes.add(event))
         else:
             self._reload(Wish(event.meaning, event.argument, (event.ticket,)), now)
 
@@ -334,6 +351,8 @@ class Plan(Fleet):
         generation = self.generations.get(event.generation)
         if generation is not None and generation.stage is Stage.LOADING:
             self._fail(generation, event.reason, event.status, now)
+        elif generation is not None and generation.stage is Stage.RETIRING:
+            generation.zygote.gone()
         elif generation is not None:
             generation.zygote.since = now
             self._replace_zygote(generation, event.reason, now)
@@ -342,7 +361,7 @@ class Plan(Fleet):
                 "error", f"reload refused, generation={self.current} serves on: {event.reason}"
             )
             self._raised(False, event.reason, now)
-        else:
+        elif self._awaited(event.generation):
             self._say("error", event.reason)
             self._end(Phase.STOPPING, event.status, now)
 
@@ -447,15 +466,21 @@ class Plan(Fleet):
                 self._say("info", f"generation={generation.number} sleeps, to be restored")
             elif not generation.zygote.alive():
                 del self.generations[generation.number]
+                if generation.number == self.raising:
+                    self.raising = None
                 self.order = [each for each in self.order if each != generation.number]
                 self._do(Forget(generation.number))
-        self._do(*self.wishes.settle())
+        self._do(*self.wishes.settle(self._outcome))
         if self._ending and self.phase is not Phase.OVER and not self.generations:
             self.phase = Phase.OVER
             self._do(*answers(self.wishes.leavers, True, "the server has ended"))
             self._do(Leave(self.status))
 
 
+_OF_WORKERS = (
+    *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD),
+    *(Meaning.MORE, Meaning.FEWER, Meaning.SCALE, Meaning.CHEAP),
+)
 _SERVING_ONLY = (
     *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD, Meaning.REFORK),
     *(Meaning.PAUSE, Meaning.SUSPEND, Meaning.MORE, Meaning.FEWER, Meaning.SCALE, Meaning.CHEAP),
