@@ -1,7 +1,8 @@
 """The plan as plain data, and back: what a master that is executed anew goes on from.
 
-Pure.  Only a plan at rest is carried: no generation is being raised.  A policy is not carried but made again from the configuration of its generation, by the newer code.  Data that
-does not make a plan is a ValueError: it was written by another version.
+Pure.  Only a plan at rest is carried: no generation is being raised.  A policy is not carried but
+made again from the configuration of its generation, by the newer code.  Data that does not make a
+plan is a ValueError: it was written by another version.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from quaich import __version__
 from quaich.config.base import WARNING
@@ -103,6 +103,8 @@ class Master:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
             self._perform(self._first)
+            # The word of a death may have gone to the master that this process was.
+            self._reap()
             while True:
                 while self._events:
                     self._handle(self._events.popleft())
@@ -118,8 +120,15 @@ class Master:
                 # Whoever is impatient now must not cut the cleaning up short.
                 if name != "SIGCHLD":
                     signal.signal(signal.Signals[name], signal.SIG_IGN)
-            for side in self._sides:
+            self._close_sides()
+
+    def _close_sides(self) -> None:
+        for side in self._sides:
+            try:
                 side.close()
+            except OSError as error:
+                # What the others have to clean up is no less important.
+                self.log.error(f"at the end: {error}")
 
     def _handle(self, event: facts.Event) -> None:
         asked = self.plan.reload_in(event)
@@ -147,24 +156,19 @@ class Master:
         then = [each for each in asked if each.meaning is not facts.Meaning.UPGRADE]
         reason = "something else is under way; try again"
         if self.plan.at_rest:
-            reason = self._become_installed(tickets, then)
+            reason, missed = upgrade.become(self._state(tickets, then), self._signals, self.log)
+            self._events.extend(facts.Signal(name) for name in missed)
+            # What cannot be now is not tried again by every reload.
+            self._installed = upgrade.installed()
         text = f"the master stays what it is, quaich={__version__}: {reason}"
         self.log.error(text)
-        self._installed = upgrade.installed()
         self._perform([facts.Answer(each, False, text) for each in tickets if each])
         self._events.extend(then)
 
-    def _become_installed(self, tickets: Sequence[int], then: Sequence[facts.Asked]) -> str:
-        """Why that cannot be."""
+    def _state(self, tickets: Sequence[int], then: Sequence[facts.Asked]) -> State:
+        """All that the installed version goes on from."""
         sides = {each.name: each.carry() for each in self._sides if each.name}
-        descriptors = [
-            *(self._lifeline, self._lifeline_held),
-            *self._estate.descriptors(),
-            *(held.scoreboard.fd for held in self._held.values()),
-            *(each.socket.fileno() for each in self._channels),
-            *(fd for _, fds in sides.values() for fd in fds),
-        ]
-        state = State(
+        return State(
             config=self._config,
             estate=self._estate,
             plan=self.plan,
@@ -175,29 +179,24 @@ class Master:
             channels=[(c.generation, c.zygote, c.socket.fileno()) for c in self._channels],
             lifeline=(self._lifeline, self._lifeline_held),
             sides={name: data for name, (data, _) in sides.items()},
-            descriptors=descriptors,
+            descriptors=[
+                *(self._lifeline, self._lifeline_held),
+                *self._estate.descriptors(),
+                *(held.scoreboard.fd for held in self._held.values()),
+                *(each.socket.fileno() for each in self._channels),
+                *(fd for _, fds in sides.values() for fd in fds),
+            ],
+            watch=self._watch.carry(),
             answers=tickets,
             then=then,
         )
-        try:
-            reason = upgrade.objection(state.to_data())
-            if reason:
-                return reason
-            self.log.info(f"pid={os.getpid()} is executed anew")
-            # From here on a signal waits for the one that will be here; those that came are told.
-            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-            state = replace(state, signals=self._signals())
-            upgrade.execute(state.to_data(), descriptors)
-        except OSError as error:
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            self._events.extend(facts.Signal(name) for name in state.signals)
-            return (error.strerror or str(error)).lower()
 
     def _resume(self, state: State) -> None:
         """Go on where the master that this process was has ended."""
         for fd in state.descriptors:
             os.set_inheritable(fd, False)
         self.plan = state.plan
+        self._watch.resume(state.watch)
         for number, each in state.held.items():
             board = Scoreboard.attach(each.scoreboard)
             self._held[number] = _Held(each.config, each.need_app, board)
@@ -420,12 +419,12 @@ class Master:
     def _refork(self, number: int, parent: int) -> None:
         """Ask the zygote of a generation for that of another."""
         config = self._held[parent].config
-        board = Scoreboard.create(most_workers(config), config.threads)
-        self._held[number] = _Held(config, True, board)
         try:
+            board = Scoreboard.create(most_workers(config), config.threads)
+            self._held[number] = _Held(config, True, board)
             self._channels.refork(number, parent, config.refork_after, board.fd)
         except OSError as error:
-            reason = f"the zygote does not listen: {(error.strerror or str(error)).lower()}"
+            reason = f"the zygote cannot be asked: {(error.strerror or str(error)).lower()}"
             self._start_failed(number, reason)
 
     def _fork(self, number: int, slot: int, seat: int) -> None:
@@ -437,7 +436,10 @@ class Master:
             self._events.append(facts.ForkFailed(number, slot, reason))
 
     def _forget(self, number: int) -> None:
-        os.close(self._held.pop(number).scoreboard.fd)
+        held = self._held.pop(number, None)
+        # Nothing is held where not even that could be had.
+        if held is not None:
+            os.close(held.scoreboard.fd)
         self._channels.forget(number)
 
 

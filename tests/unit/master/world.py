@@ -37,7 +37,7 @@ class World:
         self.now = 100.0
         self.queue: deque[facts.Event] = deque()
         self.processes: dict[int, Process] = {}
-        # What zygotes were asked for and have not done: (pid of the zygote, Fork) and (pid, number).
+        # What zygotes were asked for and have not done: (its pid, Fork) and (its pid, number).
         self.forks: list[tuple[int, facts.Fork]] = []
         self.reforks: list[tuple[int, int]] = []
         self.held: set[int] = set()
@@ -148,7 +148,7 @@ class World:
             match action:
                 case facts.StartZygote(number, _, parent):
                     self._start(number, parent)
-                case facts.Fork(number, slot, seat):
+                case facts.Fork():
                     self._ask_fork(action)
                 case facts.Kill(pid, name):
                     self._kill(pid, name)
@@ -165,7 +165,8 @@ class World:
                     self.leaves += 1
 
     def _answer(self, ticket: int) -> None:
-        assert ticket in self.asked and ticket not in self.answered, f"{ticket} is answered twice"
+        assert ticket in self.asked
+        assert ticket not in self.answered, f"{ticket} is answered twice"
         self.answered.append(ticket)
 
     def _start(self, number: int, parent: int | None) -> None:
@@ -195,8 +196,8 @@ class World:
         self.forks.append((zygote.pid, action))
 
     def _kill(self, pid: int, name: str) -> None:
-        assert pid > 0 and not self.processes[pid].buried, f"kill {pid} {name}"
         process = self.processes[pid]
+        assert not process.buried, f"kill {pid} {name}"
         if name == "SIGKILL":
             process.killed = True
             if not process.dead:
