@@ -13,27 +13,24 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from quaich import __version__
-from quaich.config.base import WARNING
-from quaich.config.effective import FIXED, Config
+from quaich.config.effective import Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.master import upgrade
 from quaich.master import vocabulary as facts
 from quaich.master.channels import Channel, Channels
-from quaich.master.estate import Carried, Estate, State
+from quaich.master.estate import Estate, State
+from quaich.master.holdings import Holdings
 from quaich.master.plan import Plan
-from quaich.master.policy import most_workers, policy_of
+from quaich.master.policy import policy_of
 from quaich.master.side import Side
-from quaich.master.spawn import spawn
 from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.process import describe_end
-from quaich.worker import messages, startup
-from quaich.worker.bootstrap import Bootstrap
+from quaich.worker import messages
 
 _HANDLED = (
     *("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGUSR1", "SIGUSR2"),
@@ -41,15 +38,6 @@ _HANDLED = (
 )
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
-
-
-@dataclass
-class _Held:
-    """What the master holds for a generation besides its processes."""
-
-    config: Config
-    need_app: bool
-    scoreboard: Scoreboard
 
 
 class Master:
@@ -65,7 +53,6 @@ class Master:
         state: State | None = None,
     ) -> None:
         self._config = config
-        self._reload = reload
         self._estate = estate
         self.log = log
         self.plan = Plan(policy_of(config))
@@ -75,11 +62,11 @@ class Master:
         self._first: Sequence[facts.Action] = ()
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
-        self._held: dict[int, _Held] = {}
         self._watch = Watch()
         self._channels = Channels(self, self._watch.learn)
         # The end that nobody else holds: when it closes, everyone knows that we are gone.
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
+        self._holdings = Holdings(config, reload, estate, self._lifeline, self._channels, log)
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
         if state:
@@ -139,7 +126,7 @@ class Master:
         actions = self.plan.handle(event, time.monotonic())
         # Before anybody is told to leave: whether somebody will take over from them.
         heirs = self.plan.heirs
-        for held in self._held.values():
+        for held in self._holdings:
             if held.scoreboard.heirs != heirs:
                 held.scoreboard.heirs = heirs
         self._perform(actions)
@@ -172,17 +159,14 @@ class Master:
             config=self._config,
             estate=self._estate,
             plan=self.plan,
-            held={
-                number: Carried(held.config, held.need_app, held.scoreboard.fd)
-                for number, held in self._held.items()
-            },
+            held=self._holdings.carry(),
             channels=[(c.generation, c.zygote, c.socket.fileno()) for c in self._channels],
             lifeline=(self._lifeline, self._lifeline_held),
             sides={name: data for name, (data, _) in sides.items()},
             descriptors=[
                 *(self._lifeline, self._lifeline_held),
                 *self._estate.descriptors(),
-                *(held.scoreboard.fd for held in self._held.values()),
+                *(held.scoreboard.fd for held in self._holdings),
                 *(each.socket.fileno() for each in self._channels),
                 *(fd for _, fds in sides.values() for fd in fds),
             ],
@@ -197,9 +181,7 @@ class Master:
             os.set_inheritable(fd, False)
         self.plan = state.plan
         self._watch.resume(state.watch)
-        for number, each in state.held.items():
-            board = Scoreboard.attach(each.scoreboard)
-            self._held[number] = _Held(each.config, each.need_app, board)
+        self._holdings.resume(state.held)
         for generation, zygote, fd in state.channels:
             self._channels.add(Channel(generation, zygote, socket.socket(fileno=fd)))
         for side in self._sides:
@@ -219,12 +201,12 @@ class Master:
 
     def config(self, generation: int) -> Config | None:
         """The configuration of a generation, None when it is gone."""
-        held = self._held.get(generation)
+        held = self._holdings.get(generation)
         return None if held is None else held.config
 
     def scoreboard(self, generation: int) -> Scoreboard | None:
         """What a generation's workers report, None when it is gone."""
-        held = self._held.get(generation)
+        held = self._holdings.get(generation)
         return None if held is None else held.scoreboard
 
     def watch(self, fd: int, callback: Callable[[], None], writing: bool = False) -> None:
@@ -272,19 +254,19 @@ class Master:
 
     def _watching(self) -> bool:
         """Whether a limit or a file is to be looked at, once a second."""
-        held = self._held.get(self.plan.current)
+        held = self._holdings.get(self.plan.current)
         if held is not None and watches(held.config):
             return True
         return any(each.policy.limits.any for each in self.plan.generations.values())
 
     def _look(self, now: float) -> None:
-        boards = {number: held.scoreboard for number, held in self._held.items()}
+        boards = self._holdings.boards()
         generations = self.plan.generations.values()
         queue = None
         if any(each.policy.limits.harakiri_queue for each in generations):
             queue = longest_queue(each.fd for each in self._estate.listeners)
         self._events.extend(self._watch.breaches(generations, boards, now, queue))
-        held = self._held.get(self.plan.current)
+        held = self._holdings.get(self.plan.current)
         if held is not None:
             self._events.extend(self._watch.touched(held.config))
             self._events.extend(self._watch.edited(held.config, now))
@@ -335,7 +317,7 @@ class Master:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.Signals[name])
                 case facts.Forget(generation):
-                    self._forget(generation)
+                    self._holdings.forget(generation)
                 case facts.Say(level, text):
                     getattr(self.log, level)(text)
                 case facts.Perform(facts.Meaning.UPGRADE, ticket):
@@ -352,8 +334,7 @@ class Master:
 
     def _start_zygote(self, number: int, reload: bool) -> None:
         try:
-            held = self._held.get(number) or self._hold(number, reload)
-            self._events.append(self._spawn(number, held))
+            self._events.append(self._holdings.start(number, reload))
         except QuaichError as error:
             self._start_failed(number, str(error), error.status)
         except OSError as error:
@@ -361,68 +342,13 @@ class Master:
             self._start_failed(number, reason)
 
     def _start_failed(self, number: int, reason: str, status: int = 1) -> None:
-        if number in self._held and number not in self.plan.generations:
-            self._forget(number)
+        if number in self._holdings and number not in self.plan.generations:
+            self._holdings.forget(number)
         self._events.append(facts.StartFailed(number, reason, status))
 
-    def _hold(self, number: int, reload: bool) -> _Held:
-        config = self._config
-        if reload:
-            config = self._reload()
-            startup.identity(config)
-            for note in config.notes:
-                (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
-            self._say_fixed(config)
-        # A reload must not replace an application by none.
-        need_app = reload or config.need_app
-        held = _Held(config, need_app, Scoreboard.create(most_workers(config), config.threads))
-        held.scoreboard.heirs = True
-        self._held[number] = held
-        return held
-
-    def _say_fixed(self, config: Config) -> None:
-        """Name what changed in the configuration although a reload cannot change it."""
-        changed = [name for name in FIXED if getattr(config, name) != getattr(self._config, name)]
-        if config.listeners != self._config.listeners:
-            changed.append("the addresses to listen on")
-        if changed:
-            names = ", ".join(name.replace("_", "-") for name in changed)
-            self.log.warning(f"changed, but only by a restart: {names}")
-
-    def _spawn(self, number: int, held: _Held) -> facts.ZygoteStarted:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            ours.setblocking(False)
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            bootstrap = Bootstrap(
-                config=held.config,
-                generation=number,
-                master=os.getpid(),
-                listeners=self._estate.listeners,
-                scoreboard=held.scoreboard.fd,
-                channel=theirs.fileno(),
-                lifeline=self._lifeline,
-                lounge=self._estate.lounge,
-                need_app=held.need_app,
-                leftovers=self._estate.leftovers,
-                board=self._estate.board and self._estate.board[1],
-            )
-            pid = spawn(bootstrap)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._channels.add(Channel(number, pid, ours))
-        return facts.ZygoteStarted(number, pid, policy_of(held.config))
-
     def _refork(self, number: int, parent: int) -> None:
-        """Ask the zygote of a generation for that of another."""
-        config = self._held[parent].config
         try:
-            board = Scoreboard.create(most_workers(config), config.threads)
-            self._held[number] = _Held(config, True, board)
-            self._channels.refork(number, parent, config.refork_after, board.fd)
+            self._holdings.refork(number, parent)
         except OSError as error:
             reason = f"the zygote cannot be asked: {(error.strerror or str(error)).lower()}"
             self._start_failed(number, reason)
@@ -434,13 +360,6 @@ class Master:
             # A zygote that is stopped, or gone: its death is reported on its own.
             reason = f"the zygote does not listen: {(error.strerror or str(error)).lower()}"
             self._events.append(facts.ForkFailed(number, slot, reason))
-
-    def _forget(self, number: int) -> None:
-        held = self._held.pop(number, None)
-        # Nothing is held where not even that could be had.
-        if held is not None:
-            os.close(held.scoreboard.fd)
-        self._channels.forget(number)
 
 
 def _in_terminal() -> bool:

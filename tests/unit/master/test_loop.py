@@ -28,7 +28,7 @@ def master() -> Iterator[Master]:
 def test_a_refork_without_memory_is_refused_and_forgotten(
     master: Master, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    master._hold(1, False)
+    master._holdings.hold(1, False)
 
     def create(workers: int, threads: int) -> Scoreboard:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
