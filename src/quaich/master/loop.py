@@ -32,10 +32,10 @@ from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.process import describe_end
 from quaich.worker import messages
 
-_HANDLED = (
-    *("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGUSR1", "SIGUSR2"),
-    *("SIGTSTP", "SIGWINCH", "SIGURG", "SIGTTIN", "SIGTTOU"),
-)
+LATER = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGURG", "SIGTTIN", "SIGTTOU")
+"""What can wait until a server that starts is there; other signals may end the start."""
+
+_HANDLED = (*LATER, "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGWINCH")
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
 
@@ -74,8 +74,8 @@ class Master:
         else:
             self._first = self.plan.start()
 
-    def run(self) -> int:
-        """Start, supervise, end; the exit status."""
+    def run(self, early: Sequence[str] = ()) -> int:
+        """Start, supervise, end; the exit status.  ``early`` are signals that came before."""
         os.set_blocking(self._wake, False)
         os.set_blocking(self._waker, False)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -90,6 +90,7 @@ class Master:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
             self._perform(self._first)
+            self._events.extend(facts.Signal(name) for name in early)
             # The word of a death may have gone to the master that this process was.
             self._reap()
             while True:
