@@ -80,7 +80,7 @@ def _step(world: World, name: str, number: int) -> None:
             world.queue.append(facts.Resize(world.plan.current, number % 4, "load"))
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_POLICIES, st.booleans(), _STEPS, st.booleans(), st.sampled_from(_ENDS), _STEPS)
 def test_nothing_is_lost_and_nothing_gets_stuck(
     policies: list[Policy],
