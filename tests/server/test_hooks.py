@@ -208,3 +208,12 @@ def _zombie(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+def test_a_signal_that_comes_before_the_server_is_there(hooked: Hooked) -> None:
+    once = "test -e once || { touch once; kill -HUP $PPID; kill -USR1 $PPID; }"
+    server = hooked("master = true", f"hook-as-root = exec:{once}")
+    server.wait_line("^signal=SIGHUP action=reload")
+    server.wait_line("^generation=2 serves")
+    server.wait_line("^statistics pid=")
+    assert server.stop() == 0

@@ -1,16 +1,20 @@
 """Where the log goes: a file that is appended to, or the address of a UDP receiver.
 
-Opening follows symbolic links, since ``/dev/stdout`` is one.  What cannot be opened is an OSError,
-or for an address a QuaichError.
+Opening follows symbolic links, since ``/dev/stdout`` is one, but root follows only its own; what a
+link leads to keeps its owner and mode.  What cannot be opened is an OSError, or for an address a
+QuaichError.
 """
 
+import errno
 import os
 import re
 import socket
+import stat
 
 from quaich.errors import QuaichError
 from quaich.values import dataclass
 
+_ANOTHERS = "it is a link of another user's, which root does not follow"
 _ADDRESS = re.compile(r"([^/]*):([0-9]{1,5})")
 
 
@@ -33,16 +37,44 @@ class Target:
         if match is not None:
             return _connect(self.name, match[1], int(match[2]))
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
-        fd = os.open(self.name, flags | (os.O_TRUNC if truncate else 0), 0o640)
+        if not _trusted(self.name):
+            flags |= os.O_NOFOLLOW
         try:
-            if self.owner is not None:
-                os.fchown(fd, *self.owner)
-            if self.mode is not None:
-                os.fchmod(fd, self.mode)
+            fd = os.open(self.name, flags | (os.O_TRUNC if truncate else 0), 0o640)
+        except OSError as error:
+            if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
+                raise OSError(errno.ELOOP, _ANOTHERS) from None
+            raise
+        try:
+            if _is_named(fd, self.name):
+                if self.owner is not None:
+                    os.fchown(fd, *self.owner)
+                if self.mode is not None:
+                    os.fchmod(fd, self.mode)
         except BaseException:
             os.close(fd)
             raise
         return fd
+
+
+def _trusted(name: str) -> bool:
+    """Whether a name may be a link: for root only one of its own, such as /dev/stdout.
+
+    Where the application may write to the directory of the log, it could have root write anywhere.
+    """
+    if os.geteuid() != 0:
+        return True
+    try:
+        info = os.lstat(name)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISLNK(info.st_mode) and info.st_uid == 0
+
+
+def _is_named(fd: int, name: str) -> bool:
+    """Whether it is the file of that name, and of no other: what a link leads to is not ours."""
+    info = os.fstat(fd)
+    return info.st_nlink < 2 and os.path.samestat(info, os.lstat(name))
 
 
 def _connect(name: str, host: str, port: int) -> int:

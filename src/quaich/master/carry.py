@@ -1,8 +1,8 @@
 """The plan as plain data, and back: what a master that is executed anew goes on from.
 
-Pure.  Only a plan at rest is carried: none is raised and nobody waits for an answer.  A policy is
-not carried but made again from the configuration of its generation, by the newer code.  Data that
-does not make a plan is a ValueError: it was written by another version.
+Pure.  Only a plan at rest is carried: no generation is being raised.  A policy is not carried but
+made again from the configuration of its generation, by the newer code.  Data that does not make a
+plan is a ValueError: it was written by another version.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.plan import Plan
 from quaich.master.vocabulary import Policy
+from quaich.master.wishes import Awaited
 from quaich.values import asdict
 
 Data = dict[str, Any]
@@ -26,6 +27,7 @@ def dump(plan: Plan) -> Data:
         "newest": plan.newest,
         "order": plan.order,
         "paused": plan.paused,
+        "pending": [[each.ticket, each.generation, each.text] for each in plan.wishes.pending],
         "generations": [_dump_generation(each) for each in plan.generations.values()],
     }
 
@@ -42,6 +44,7 @@ def load(data: Data, policies: Mapping[int, Policy]) -> Plan:
         plan.newest = data["newest"]
         plan.order = list(data["order"])
         plan.paused = data["paused"]
+        plan.wishes.pending = [Awaited(*each) for each in data["pending"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not the state of a master of this version: {error!r}") from None
     return plan

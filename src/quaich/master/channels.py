@@ -56,8 +56,9 @@ class Channels:
     def send(self, generation: int, message: messages.Message) -> None:
         """Tell the zygote of a generation; OSError where it does not listen."""
         channel = self._newest(generation)
-        if channel is not None:
-            channel.socket.send(messages.encode(message), socket.MSG_NOSIGNAL)
+        if channel is None:
+            raise OSError("it has closed its end")
+        channel.socket.send(messages.encode(message), socket.MSG_NOSIGNAL)
 
     def refork(self, generation: int, parent: int, count: int, scoreboard: int) -> None:
         """Ask the zygote of ``parent`` for that of a generation; OSError where it does not listen.

@@ -24,7 +24,9 @@ from quaich.values import dataclass
 MOST_CLIENTS = 64
 ASK_SECONDS = 5.0
 READ_SECONDS = 10.0
-"""What a client has to send its request, and to take what is written to it."""
+PAUSE_SECONDS = 1.0
+"""What a client has to send its request, and to take what is written to it; and how long nobody is
+accepted where that has failed."""
 
 _MOST_UNSENT = 4 * 1024 * 1024
 _BATCH = 16
@@ -63,6 +65,7 @@ class Control(BaseSide):
         self._clients: dict[int, _Client] = {}
         self._tickets: dict[int, _Client] = {}
         self._last = 0
+        self._again: float | None = None
         self._draining = False
 
     def open(self, path: str, place: str = "") -> None:
@@ -138,11 +141,14 @@ class Control(BaseSide):
 
     def due(self) -> float | None:
         """When the next client has taken too long."""
-        times = [each.until for each in self._clients.values() if each.until is not None]
-        return min(times, default=None)
+        times = [self._again, *(each.until for each in self._clients.values())]
+        return min((each for each in times if each is not None), default=None)
 
     def turn(self, now: float) -> None:
-        """Let go of those who take too long."""
+        """Let go of those who take too long; accept again."""
+        if self._again is not None and now >= self._again and self._listener is not None:
+            self._again = None
+            self.house.watch(self._listener.fileno(), self._accept)
         for client in list(self._clients.values()):
             if client.until is not None and now >= client.until:
                 self._drop(client)
@@ -192,7 +198,12 @@ class Control(BaseSide):
         for _ in range(_BATCH):
             try:
                 sock, _ = self._listener.accept()
+            except BlockingIOError:
+                return
             except OSError:
+                # No descriptor, or no memory, is left.  Who waits would wake us again and again.
+                self.house.unwatch(self._listener.fileno())
+                self._again = time.monotonic() + PAUSE_SECONDS
                 return
             sock.setblocking(False)
             uid = _peer(sock)

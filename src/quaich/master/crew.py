@@ -50,13 +50,7 @@ def retire(generation: Generation, brutal: bool, now: float, keep: bool = False)
     generation.until = None
     zygote = generation.zygote
     generation.keep = keep and zygote.post is Post.READY
-    actions: list[Action] = []
-    if not generation.keep and zygote.alive() and zygote.post is not Post.LEAVING:
-        # It holds no request.
-        zygote.post, zygote.until = Post.LEAVING, None
-        actions.append(Kill(zygote.pid, "SIGKILL"))
-    elif not zygote.alive():
-        zygote.gone()
+    actions: list[Action] = [] if generation.keep else end_zygote(generation)
     policy = generation.policy
     mercy = policy.patience if brutal else policy.mercy
     serving = [*generation.workers.values(), *generation.relief.values()]
@@ -76,6 +70,18 @@ def retire(generation: Generation, brutal: bool, now: float, keep: bool = False)
     return actions
 
 
+def end_zygote(generation: Generation) -> list[Action]:
+    """Nobody is forked any more.  It holds no request, so it is killed."""
+    zygote = generation.zygote
+    if not zygote.alive():
+        zygote.gone()
+        return []
+    if zygote.post is Post.LEAVING:
+        return []
+    zygote.post, zygote.until = Post.LEAVING, None
+    return [Kill(zygote.pid, "SIGKILL")]
+
+
 def _end(worker: Handle, now: float, mercy: float) -> list[Action]:
     if not worker.doomed:
         worker.until = now + mercy
@@ -92,7 +98,11 @@ def renew(generation: Generation, brutal: bool, now: float) -> list[Action]:
         elif worker.post is Post.READY:
             generation.outgoing.append(worker)
             actions += _end(worker, now, generation.policy.patience)
-            actions += add(generation, slot)
+            relief = generation.relief.pop(slot, None)
+            if relief is not None:
+                generation.workers[slot] = relief
+            else:
+                actions += add(generation, slot)
     return actions
 
 

@@ -11,6 +11,7 @@ import os
 import re
 import select
 import signal
+import stat
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -104,9 +105,9 @@ class DaemonHouse(BaseSide):
         if plan.phase is not Phase.SERVING or config is None:
             return
         self._config = config
+        self._daemons.mercy = float(config.reload_mercy)
         if plan.current != self._generation:
             reloaded, self._generation = self._generation > 0, plan.current
-            self._daemons.mercy = float(config.reload_mercy)
             self._do(self._daemons.want(wanted(config), reloaded, now))
         if now >= self._looked + _INTERVAL:
             self._looked = now
@@ -210,12 +211,14 @@ class DaemonHouse(BaseSide):
 
     def _pid_of(self, spec: Daemon) -> int:
         """The process that the pid file names, 0 unless it runs and can be this daemon."""
-        try:
-            with open(self._path(spec), "rb") as file:
-                pid = int(file.read(32))
-        except (OSError, ValueError):
-            return 0
+        pid, author = _pid_in(self._path(spec))
         if pid <= 1 or not _alive(pid):
+            return 0
+        # A pid that was used again, or a file that a user wrote to have another's process killed.
+        ours = [each.pid for g in self.house.plan.generations.values() for each in g.processes()]
+        owner = _owner(pid)
+        if pid == os.getpid() or pid in ours or author not in (0, owner):
+            self.house.log.warning(f"{spec.pidfile} names pid={pid}, which is not this daemon")
             return 0
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -234,6 +237,33 @@ class DaemonHouse(BaseSide):
                 self._stamps[path] = stamp(os.path.join(config.chdir or "", path))
                 if path in before and changed(before[path], self._stamps[path]):
                     self._do(self._daemons.touched(key, now))
+
+
+def _pid_in(path: str) -> tuple[int, int]:
+    """The pid in a regular file, and whose file that is; 0 where there is none.
+
+    It may lie where the application can put what it likes: a FIFO would be waited for.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return 0, 0
+    try:
+        info = os.fstat(fd)
+        return int(os.read(fd, 32)) if stat.S_ISREG(info.st_mode) else 0, info.st_uid
+    except (OSError, ValueError):
+        return 0, 0
+    finally:
+        os.close(fd)
+
+
+def _owner(pid: int) -> int:
+    """The real user of a process; of its directory in /proc root may be the owner."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(b"Uid:"))
+    except (OSError, StopIteration):
+        return -1
 
 
 def _alive(pid: int) -> bool:

@@ -14,7 +14,12 @@ from quaich.master.plan import Plan
 from quaich.master.policy import policy_of
 from quaich.master.vocabulary import Asked, Meaning
 from quaich.net.listen import BoundListener
+from quaich.stats.scoreboard import MAGIC
 from quaich.values import asdict, dataclass, field
+
+FORMAT = 1
+"""Another number where ``State``, or what a side carries, has another form: who cannot read that
+says so before it is too late to go back."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Carried:
 class State:
     """All that another master goes on from.
 
-    ``channels`` are (generation, pid of the zygote, descriptor), ``answers`` the tickets under
+    ``channels`` are (generation, pid of the zygote, descriptor), ``watch`` is what files looked
+    like, ``answers`` the tickets under
     which this was asked for, ``signals`` those that came in between, and ``then`` what is to be
     done after it.
     """
@@ -61,6 +67,7 @@ class State:
     channels: Sequence[tuple[int, int, int]]
     lifeline: tuple[int, int]
     sides: Mapping[str, Any] = field(default_factory=dict)
+    watch: Any = None
     descriptors: Sequence[int] = ()
     answers: Sequence[int] = ()
     signals: Sequence[str] = ()
@@ -69,6 +76,8 @@ class State:
     def to_data(self) -> carry.Data:
         """The state as JSON has it."""
         return {
+            "format": FORMAT,
+            "scoreboard": MAGIC,
             "config": self.config.to_json(),
             "listeners": [asdict(each) for each in self.estate.listeners],
             "leftovers": self.estate.leftovers,
@@ -82,6 +91,7 @@ class State:
             "channels": self.channels,
             "lifeline": self.lifeline,
             "sides": self.sides,
+            "watch": self.watch,
             "descriptors": self.descriptors,
             "answers": self.answers,
             "signals": self.signals,
@@ -92,6 +102,8 @@ class State:
     def from_data(cls, data: carry.Data) -> "State":
         """The state that ``to_data`` gave."""
         try:
+            if (data["format"], data["scoreboard"]) != (FORMAT, MAGIC):
+                raise ValueError("it is of another version")
             held = {
                 number: Carried(Config.from_json(config), need_app, scoreboard)
                 for number, config, need_app, scoreboard in data["held"]
@@ -110,6 +122,7 @@ class State:
                 channels=[(generation, pid, fd) for generation, pid, fd in data["channels"]],
                 lifeline=(data["lifeline"][0], data["lifeline"][1]),
                 sides=data["sides"],
+                watch=data["watch"],
                 descriptors=data["descriptors"],
                 answers=data["answers"],
                 signals=data["signals"],

@@ -78,6 +78,10 @@ class Fleet:
 
     def _zygote_started(self, event: ZygoteStarted, now: float) -> None:
         generation = self.generations.get(event.generation)
+        if generation is None and not self._awaited(event.generation):
+            # It was to fork for a generation that is gone by now.
+            self._do(Kill(event.pid, "SIGKILL"))
+            return
         if generation is None:
             generation = Generation(event.generation, event.policy)
             self.generations[event.generation] = generation
@@ -85,8 +89,14 @@ class Fleet:
         generation.zygote.pid = event.pid
         generation.zygote.post = Post.STARTED
         generation.zygote.since = now
-        if self._ending:
-            self._do(*crew.retire(generation, True, now))
+        if self._ending or generation.stage is Stage.RETIRING:
+            generation.stage = Stage.RETIRING
+            generation.until = None
+            self._do(*crew.end_zygote(generation))
+
+    def _awaited(self, number: int) -> bool:
+        """Whether a generation that is not known yet was asked for: the first, or a reload's."""
+        return number == self.raising or (self.phase is Phase.STARTING and not self.generations)
 
     def _until(self, generation: Generation, now: float) -> None:
         """A generation has a time to become ready."""

@@ -122,6 +122,10 @@ class Generation:
         return None
 
     def free_seat(self, slot: int) -> int | None:
-        """A seat of a slot that no process of it writes to."""
-        taken = {each.seat for each in self.crew() if each.slot == slot and each.alive()}
+        """A seat of a slot that no process of it writes to, or was asked for to write to."""
+        taken = {
+            each.seat
+            for each in self.crew()
+            if each.slot == slot and (each.alive() or each.post is Post.ASKED)
+        }
         return next((seat for seat in (0, 1) if seat not in taken), None)

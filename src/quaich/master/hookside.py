@@ -3,7 +3,9 @@
 None runs in the master itself, which may be root and may not wait; each is an errand.
 """
 
+import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable
 from functools import partial
@@ -42,7 +44,7 @@ def at_exit(config: Config, log: Log) -> None:
     while os.waitpid(pid, os.WNOHANG) == (0, 0):
         if time.monotonic() >= deadline:
             log.error(f"hook-as-user-atexit: not done after reload-mercy={config.reload_mercy}s")
-            os.killpg(pid, 9)
+            os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             return
         time.sleep(0.01)
@@ -99,7 +101,10 @@ class HookSide(BaseSide):
     def close(self) -> None:
         """End what still runs, then do what comes last."""
         for pid in self._running:
-            os.killpg(pid, 9)
+            # Its own before it leads its group.
+            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         at_exit(self._config, self.house.log)
 

@@ -110,6 +110,7 @@ class LogKeeper(BaseSide):
             reason = getattr(error, "strerror", None) or str(error)
             trouble = f"log={self._target.name} cannot be {_DONE[step]}: {reason.lower()}"
             self.house.log.warning(trouble)
+            self._reopen, self._rotate = step is Step.REOPEN, step is Step.ROTATE
             self._failures += 1
             self._due = now + rotation.pause(self._failures)
             return trouble

@@ -15,41 +15,29 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from quaich import __version__
-from quaich.config.base import WARNING
-from quaich.config.effective import FIXED, Config
+from quaich.config.effective import Config
 from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.master import upgrade
 from quaich.master import vocabulary as facts
 from quaich.master.channels import Channel, Channels
-from quaich.master.estate import Carried, Estate, State
+from quaich.master.estate import Estate, State
+from quaich.master.holdings import Holdings
 from quaich.master.plan import Plan
-from quaich.master.policy import most_workers, policy_of
+from quaich.master.policy import policy_of
 from quaich.master.side import Side
-from quaich.master.spawn import spawn
 from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.process import describe_end
-from quaich.values import dataclass, replace
-from quaich.worker import messages, startup
-from quaich.worker.bootstrap import Bootstrap
+from quaich.worker import messages
 
-_HANDLED = (
-    *("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGUSR1", "SIGUSR2"),
-    *("SIGTSTP", "SIGWINCH", "SIGURG", "SIGTTIN", "SIGTTOU"),
-)
+LATER = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGURG", "SIGTTIN", "SIGTTOU")
+"""What can wait until a server that starts is there; other signals may end the start."""
+
+_HANDLED = (*LATER, "SIGINT", "SIGTERM", "SIGQUIT", "SIGCHLD", "SIGWINCH")
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
-
-
-@dataclass
-class _Held:
-    """What the master holds for a generation besides its processes."""
-
-    config: Config
-    need_app: bool
-    scoreboard: Scoreboard
 
 
 class Master:
@@ -65,7 +53,6 @@ class Master:
         state: State | None = None,
     ) -> None:
         self._config = config
-        self._reload = reload
         self._estate = estate
         self.log = log
         self.plan = Plan(policy_of(config))
@@ -75,22 +62,20 @@ class Master:
         self._first: Sequence[facts.Action] = ()
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
-        self._held: dict[int, _Held] = {}
         self._watch = Watch()
         self._channels = Channels(self, self._watch.learn)
         # The end that nobody else holds: when it closes, everyone knows that we are gone.
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
+        self._holdings = Holdings(config, reload, estate, self._lifeline, self._channels, log)
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
-        # Whether this process is still as it was when it was started.
-        self._untouched = state is None
         if state:
             self._resume(state)
         else:
             self._first = self.plan.start()
 
-    def run(self) -> int:
-        """Start, supervise, end; the exit status."""
+    def run(self, early: Sequence[str] = ()) -> int:
+        """Start, supervise, end; the exit status.  ``early`` are signals that came before."""
         os.set_blocking(self._wake, False)
         os.set_blocking(self._waker, False)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -105,6 +90,9 @@ class Master:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
             self._perform(self._first)
+            self._events.extend(facts.Signal(name) for name in early)
+            # The word of a death may have gone to the master that this process was.
+            self._reap()
             while True:
                 while self._events:
                     self._handle(self._events.popleft())
@@ -120,8 +108,15 @@ class Master:
                 # Whoever is impatient now must not cut the cleaning up short.
                 if name != "SIGCHLD":
                     signal.signal(signal.Signals[name], signal.SIG_IGN)
-            for side in self._sides:
+            self._close_sides()
+
+    def _close_sides(self) -> None:
+        for side in self._sides:
+            try:
                 side.close()
+            except OSError as error:
+                # What the others have to clean up is no less important.
+                self.log.error(f"at the end: {error}")
 
     def _handle(self, event: facts.Event) -> None:
         asked = self.plan.reload_in(event)
@@ -132,7 +127,7 @@ class Master:
         actions = self.plan.handle(event, time.monotonic())
         # Before anybody is told to leave: whether somebody will take over from them.
         heirs = self.plan.heirs
-        for held in self._held.values():
+        for held in self._holdings:
             if held.scoreboard.heirs != heirs:
                 held.scoreboard.heirs = heirs
         self._perform(actions)
@@ -149,60 +144,45 @@ class Master:
         then = [each for each in asked if each.meaning is not facts.Meaning.UPGRADE]
         reason = "something else is under way; try again"
         if self.plan.at_rest:
-            reason = self._become_installed(tickets, then)
+            reason, missed = upgrade.become(self._state(tickets, then), self._signals, self.log)
+            self._events.extend(facts.Signal(name) for name in missed)
+            # What cannot be now is not tried again by every reload.
+            self._installed = upgrade.installed()
         text = f"the master stays what it is, quaich={__version__}: {reason}"
         self.log.error(text)
-        self._installed = upgrade.installed()
         self._perform([facts.Answer(each, False, text) for each in tickets if each])
         self._events.extend(then)
 
-    def _become_installed(self, tickets: Sequence[int], then: Sequence[facts.Asked]) -> str:
-        """Why that cannot be."""
+    def _state(self, tickets: Sequence[int], then: Sequence[facts.Asked]) -> State:
+        """All that the installed version goes on from."""
         sides = {each.name: each.carry() for each in self._sides if each.name}
-        descriptors = [
-            *(self._lifeline, self._lifeline_held),
-            *self._estate.descriptors(),
-            *(held.scoreboard.fd for held in self._held.values()),
-            *(each.socket.fileno() for each in self._channels),
-            *(fd for _, fds in sides.values() for fd in fds),
-        ]
-        state = State(
+        return State(
             config=self._config,
             estate=self._estate,
             plan=self.plan,
-            held={
-                number: Carried(held.config, held.need_app, held.scoreboard.fd)
-                for number, held in self._held.items()
-            },
+            held=self._holdings.carry(),
             channels=[(c.generation, c.zygote, c.socket.fileno()) for c in self._channels],
             lifeline=(self._lifeline, self._lifeline_held),
             sides={name: data for name, (data, _) in sides.items()},
-            descriptors=descriptors,
+            descriptors=[
+                *(self._lifeline, self._lifeline_held),
+                *self._estate.descriptors(),
+                *(held.scoreboard.fd for held in self._holdings),
+                *(each.socket.fileno() for each in self._channels),
+                *(fd for _, fds in sides.values() for fd in fds),
+            ],
+            watch=self._watch.carry(),
             answers=tickets,
             then=then,
         )
-        try:
-            reason = upgrade.objection(state.to_data())
-            if reason:
-                return reason
-            self.log.info(f"pid={os.getpid()} is executed anew")
-            # From here on a signal waits for the one that will be here; those that came are told.
-            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-            state = replace(state, signals=self._signals())
-            upgrade.execute(state.to_data(), descriptors)
-        except OSError as error:
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            self._events.extend(facts.Signal(name) for name in state.signals)
-            return (error.strerror or str(error)).lower()
 
     def _resume(self, state: State) -> None:
         """Go on where the master that this process was has ended."""
         for fd in state.descriptors:
             os.set_inheritable(fd, False)
         self.plan = state.plan
-        for number, each in state.held.items():
-            board = Scoreboard.attach(each.scoreboard)
-            self._held[number] = _Held(each.config, each.need_app, board)
+        self._watch.resume(state.watch)
+        self._holdings.resume(state.held)
         for generation, zygote, fd in state.channels:
             self._channels.add(Channel(generation, zygote, socket.socket(fileno=fd)))
         for side in self._sides:
@@ -222,12 +202,12 @@ class Master:
 
     def config(self, generation: int) -> Config | None:
         """The configuration of a generation, None when it is gone."""
-        held = self._held.get(generation)
+        held = self._holdings.get(generation)
         return None if held is None else held.config
 
     def scoreboard(self, generation: int) -> Scoreboard | None:
         """What a generation's workers report, None when it is gone."""
-        held = self._held.get(generation)
+        held = self._holdings.get(generation)
         return None if held is None else held.scoreboard
 
     def watch(self, fd: int, callback: Callable[[], None], writing: bool = False) -> None:
@@ -275,19 +255,19 @@ class Master:
 
     def _watching(self) -> bool:
         """Whether a limit or a file is to be looked at, once a second."""
-        held = self._held.get(self.plan.current)
+        held = self._holdings.get(self.plan.current)
         if held is not None and watches(held.config):
             return True
         return any(each.policy.limits.any for each in self.plan.generations.values())
 
     def _look(self, now: float) -> None:
-        boards = {number: held.scoreboard for number, held in self._held.items()}
+        boards = self._holdings.boards()
         generations = self.plan.generations.values()
         queue = None
         if any(each.policy.limits.harakiri_queue for each in generations):
             queue = longest_queue(each.fd for each in self._estate.listeners)
         self._events.extend(self._watch.breaches(generations, boards, now, queue))
-        held = self._held.get(self.plan.current)
+        held = self._holdings.get(self.plan.current)
         if held is not None:
             self._events.extend(self._watch.touched(held.config))
             self._events.extend(self._watch.edited(held.config, now))
@@ -338,7 +318,7 @@ class Master:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.Signals[name])
                 case facts.Forget(generation):
-                    self._forget(generation)
+                    self._holdings.forget(generation)
                 case facts.Say(level, text):
                     getattr(self.log, level)(text)
                 case facts.Perform(facts.Meaning.UPGRADE, ticket):
@@ -355,8 +335,7 @@ class Master:
 
     def _start_zygote(self, number: int, reload: bool) -> None:
         try:
-            held = self._held.get(number) or self._hold(number, reload)
-            self._events.append(self._spawn(number, held))
+            self._events.append(self._holdings.start(number, reload))
         except QuaichError as error:
             self._start_failed(number, str(error), error.status)
         except OSError as error:
@@ -364,71 +343,15 @@ class Master:
             self._start_failed(number, reason)
 
     def _start_failed(self, number: int, reason: str, status: int = 1) -> None:
-        if number in self._held and number not in self.plan.generations:
-            self._forget(number)
+        if number in self._holdings and number not in self.plan.generations:
+            self._holdings.forget(number)
         self._events.append(facts.StartFailed(number, reason, status))
 
-    def _hold(self, number: int, reload: bool) -> _Held:
-        config = self._config
-        if reload:
-            config = self._reload()
-            startup.identity(config)
-            for note in config.notes:
-                (self.log.warning if note.severity == WARNING else self.log.info)(str(note))
-            self._say_fixed(config)
-        # A reload must not replace an application by none.
-        need_app = reload or config.need_app
-        held = _Held(config, need_app, Scoreboard.create(most_workers(config), config.threads))
-        held.scoreboard.heirs = True
-        self._held[number] = held
-        return held
-
-    def _say_fixed(self, config: Config) -> None:
-        """Name what changed in the configuration although a reload cannot change it."""
-        changed = [name for name in FIXED if getattr(config, name) != getattr(self._config, name)]
-        if config.listeners != self._config.listeners:
-            changed.append("the addresses to listen on")
-        if changed:
-            names = ", ".join(name.replace("_", "-") for name in changed)
-            self.log.warning(f"changed, but only by a restart: {names}")
-
-    def _spawn(self, number: int, held: _Held) -> facts.ZygoteStarted:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            ours.setblocking(False)
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            bootstrap = Bootstrap(
-                config=held.config,
-                generation=number,
-                master=os.getpid(),
-                listeners=self._estate.listeners,
-                scoreboard=held.scoreboard.fd,
-                channel=theirs.fileno(),
-                lifeline=self._lifeline,
-                lounge=self._estate.lounge,
-                need_app=held.need_app,
-                leftovers=self._estate.leftovers,
-                board=self._estate.board and self._estate.board[1],
-            )
-            pid = spawn(bootstrap, self._untouched)
-            self._untouched = False
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._channels.add(Channel(number, pid, ours))
-        return facts.ZygoteStarted(number, pid, policy_of(held.config))
-
     def _refork(self, number: int, parent: int) -> None:
-        """Ask the zygote of a generation for that of another."""
-        config = self._held[parent].config
-        board = Scoreboard.create(most_workers(config), config.threads)
-        self._held[number] = _Held(config, True, board)
         try:
-            self._channels.refork(number, parent, config.refork_after, board.fd)
+            self._holdings.refork(number, parent)
         except OSError as error:
-            reason = f"the zygote does not listen: {(error.strerror or str(error)).lower()}"
+            reason = f"the zygote cannot be asked: {(error.strerror or str(error)).lower()}"
             self._start_failed(number, reason)
 
     def _fork(self, number: int, slot: int, seat: int) -> None:
@@ -438,10 +361,6 @@ class Master:
             # A zygote that is stopped, or gone: its death is reported on its own.
             reason = f"the zygote does not listen: {(error.strerror or str(error)).lower()}"
             self._events.append(facts.ForkFailed(number, slot, reason))
-
-    def _forget(self, number: int) -> None:
-        os.close(self._held.pop(number).scoreboard.fd)
-        self._channels.forget(number)
 
 
 def _in_terminal() -> bool:

@@ -26,7 +26,9 @@ class PidFile:
             info = os.lstat(path)
         except OSError:
             return pidfile
-        pidfile._inode = (info.st_dev, info.st_ino)
+        # Another server may have taken it over.
+        if read(path) == os.getpid():
+            pidfile._inode = (info.st_dev, info.st_ino)
         return pidfile
 
     @property

@@ -34,8 +34,9 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
 """
 
 from quaich.master import crew, replacement
-from quaich.master.fleet import Fleet, Phase
+from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Post, Stage
+from quaich.master.staff import Staff
 from quaich.master.vocabulary import (
     Action,
     Asked,
@@ -62,24 +63,21 @@ from quaich.master.vocabulary import (
     WorkerFailed,
     ZygoteStarted,
 )
-from quaich.master.wishes import AT_REST, RELOADS, Wish, Wishes, answers
+from quaich.master.wishes import AT_REST, RELOADS, Wish, answers
 
 
-class Plan(Fleet):
+class Plan(Staff):
     """The decisions.  ``start`` once, then ``handle`` for each event; ``deadline`` between them.
 
-    ``current`` is the generation that serves, ``raising`` the one that a reload is about; ``order``
-    are those that have served and still have a process, in the order in which they did.
+    ``order`` are the generations that have served and still have a process, in the order in which
+    they did.
     """
 
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy)
         self.status = 0
-        self.current = 1
         self.newest = 1
         self.order: list[int] = []
-        self.paused = False
-        self.wishes = Wishes()
 
     def start(self) -> list[Action]:
         """The first actions."""
@@ -178,6 +176,10 @@ class Plan(Fleet):
             self._end(Phase.DRAINING if drains else Phase.STOPPING, 0, now)
         elif self._ending and meaning in _SERVING_ONLY:
             self._do(*self.wishes.refused(ticket))
+        elif self.phase is Phase.STARTING and meaning in _OF_WORKERS:
+            text = "there are no workers yet; try again"
+            self._say("warning", f"{_word(meaning)}: {text}")
+            self._do(*answers([ticket], False, text))
         elif meaning in (Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD):
             brutal = meaning is Meaning.BRUTAL_WORKERS_RELOAD
             self._do(*crew.renew(self.generations[self.current], brutal, now))
@@ -192,57 +194,11 @@ class Plan(Fleet):
         else:
             self._do(Perform(meaning, ticket))
 
-    def _pause(self, event: Asked) -> None:
-        toggled = not self.paused if event.meaning is Meaning.PAUSE else None
-        self.paused = toggled if toggled is not None else event.meaning is Meaning.SUSPEND
-        text = "paused" if self.paused else "resumed"
-        self._say("info", f"{text} generation={self.current}")
-        for generation in self.generations.values():
-            self._do(*crew.pause(generation, self.paused))
-        self._do(*answers([event.ticket], True, text))
-
-    def _scale(self, event: Asked, now: float) -> None:
-        generation = self.generations.get(self.current)
-        if generation is None:
-            self._do(*answers([event.ticket], False, "there are no workers yet; try again"))
-            return
-        steps = {Meaning.MORE: generation.wanted + 1, Meaning.FEWER: generation.wanted - 1}
-        wanted = steps.get(event.meaning, event.argument or 0)
-        most = self.policy.most
-        if not 1 <= wanted <= most:
-            text = f"workers={wanted}: expected 1 to {most} (a reload with processes allows more)"
-            self._say("warning", f"not scaled: {text}")
-            self._do(*answers([event.ticket], False, text))
-            return
-        self._resize(self.current, wanted, "asked", now)
-        self._when_steady(event.ticket, f"workers={wanted}")
-
-    def _resize(self, number: int, wanted: int, cause: str, now: float) -> None:
-        generation = self.generations.get(number)
-        if generation is None or generation.stage is not Stage.SERVING:
-            return
-        if wanted != generation.wanted:
-            self._say("info", f"workers={wanted} before={generation.wanted} cause={cause}")
-            self._do(*crew.resize(generation, wanted, now))
-
-    def _when_steady(self, ticket: int, text: str) -> None:
-        """Answer when the serving generation has the workers that it should have."""
-        number = self.current
-
-        def outcome() -> tuple[bool, str] | None:
-            generation = self.generations.get(number)
-            if generation is None or generation.stage is not Stage.SERVING:
-                return True, f"{text}; generation={self.current} serves by now"
-            return (True, text) if generation.steady() else None
-
-        if ticket:
-            self.wishes.pending.append((ticket, outcome))
-
     def _ask_reload(self, event: Asked, now: float) -> None:
         if self._ending:
             self._do(*self.wishes.refused(event.ticket))
         elif self.phase is Phase.STARTING or self.raising is not None:
-            self.wishes.add(event)
+            self._do(*self.wishes.add(event))
         else:
             self._reload(Wish(event.meaning, event.argument, (event.ticket,)), now)
 
@@ -334,6 +290,8 @@ class Plan(Fleet):
         generation = self.generations.get(event.generation)
         if generation is not None and generation.stage is Stage.LOADING:
             self._fail(generation, event.reason, event.status, now)
+        elif generation is not None and generation.stage is Stage.RETIRING:
+            generation.zygote.gone()
         elif generation is not None:
             generation.zygote.since = now
             self._replace_zygote(generation, event.reason, now)
@@ -342,7 +300,7 @@ class Plan(Fleet):
                 "error", f"reload refused, generation={self.current} serves on: {event.reason}"
             )
             self._raised(False, event.reason, now)
-        else:
+        elif self._awaited(event.generation):
             self._say("error", event.reason)
             self._end(Phase.STOPPING, event.status, now)
 
@@ -447,15 +405,21 @@ class Plan(Fleet):
                 self._say("info", f"generation={generation.number} sleeps, to be restored")
             elif not generation.zygote.alive():
                 del self.generations[generation.number]
+                if generation.number == self.raising:
+                    self.raising = None
                 self.order = [each for each in self.order if each != generation.number]
                 self._do(Forget(generation.number))
-        self._do(*self.wishes.settle())
+        self._do(*self.wishes.settle(self._outcome))
         if self._ending and self.phase is not Phase.OVER and not self.generations:
             self.phase = Phase.OVER
             self._do(*answers(self.wishes.leavers, True, "the server has ended"))
             self._do(Leave(self.status))
 
 
+_OF_WORKERS = (
+    *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD),
+    *(Meaning.MORE, Meaning.FEWER, Meaning.SCALE, Meaning.CHEAP),
+)
 _SERVING_ONLY = (
     *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD, Meaning.REFORK),
     *(Meaning.PAUSE, Meaning.SUSPEND, Meaning.MORE, Meaning.FEWER, Meaning.SCALE, Meaning.CHEAP),

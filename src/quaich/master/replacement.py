@@ -24,19 +24,22 @@ def ask(generation: Generation, worker: Handle) -> list[Action]:
 
 def fill(generation: Generation, slot: int) -> list[Action]:
     """A seat of a slot is free: who waits for one takes it."""
-    worker = generation.workers.get(slot)
-    if worker is None or worker.post is not Post.ABSENT:
-        return []
-    return ask(generation, worker)
+    for worker in (generation.workers.get(slot), generation.relief.get(slot)):
+        if worker is not None and worker.post is Post.ABSENT:
+            return ask(generation, worker)
+    return []
 
 
 def recycle(generation: Generation, worker: Handle, cause: str) -> list[Action]:
-    """Raise the relief of a worker, which serves until that is ready."""
+    """Raise the relief of a worker, which serves until that is ready.
+
+    Where one that leaves still has the other seat, the relief waits for that.
+    """
     # A generation that leaves, or may be dropped yet, is not repaired.
     if generation.stage is not Stage.SERVING or worker.post is not Post.READY:
         return []
     slot = worker.slot
-    if slot in generation.relief or generation.free_seat(slot) is None:
+    if slot in generation.relief:
         return []
     fact = f"worker={slot} pid={worker.pid} recycled {cause} generation={generation.number}"
     generation.relief[slot] = relief = Handle(slot)

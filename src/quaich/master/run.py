@@ -26,7 +26,7 @@ from quaich.master.estate import Estate, State
 from quaich.master.files import Files, PidFileSide
 from quaich.master.hookside import HookSide, at_exit, master_start
 from quaich.master.load import Load
-from quaich.master.loop import Master
+from quaich.master.loop import LATER, Master
 from quaich.master.notices import View
 from quaich.master.notifier import Notifier, Teller, alone
 from quaich.master.side import Side
@@ -56,6 +56,10 @@ class _Interrupted(BaseException):
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise _Interrupted
+
+
+def _name(number: int) -> str:
+    return signal.Signals(number).name
 
 
 def start(config: Config, reload: Callable[[], Config]) -> int:
@@ -96,12 +100,17 @@ def _serve(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, _interrupt)
     supervised = config.master or config.processes > 1
+    early: list[str] = []
+    if supervised:
+        # Whoever reads the pid file may use it: what means something to a master waits for it.
+        for name in LATER:
+            signal.signal(signal.Signals[name], lambda number, _: early.append(_name(number)))
     try:
         files.open()
         _remark(config, files.log, manager)
         naming.show(config, naming.MASTER if supervised else naming.worker(1))
         if supervised:
-            status = _supervise(config, reload, files, manager, detached)
+            status = _supervise(config, reload, files, manager, detached, early)
             files.close(failed=status != 0)
         else:
             status = _serve_alone(config, files, manager, detached)
@@ -125,6 +134,7 @@ def _supervise(
     files: Files,
     manager: Manager | None,
     detached: Detached,
+    early: list[str],
 ) -> int:
     process.adopt_orphans()
     desk = Desk(config, os.environ, files.log)
@@ -141,7 +151,8 @@ def _supervise(
             lounge.open_pair(),
             board.descriptors if board is not None else None,
         )
-        return Master(config, lambda: _with_master(reload()), estate, files.log, sides).run()
+        master = Master(config, lambda: _with_master(reload()), estate, files.log, sides)
+        return master.run(early)
     finally:
         desk.close()
 

@@ -10,10 +10,13 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from quaich import __version__
+from quaich.log.server import Log
+from quaich.master.estate import State
+from quaich.values import replace
 
 RESUME = "QUAICH_RESUME"
 """The environment variable that names the descriptor of the state."""
@@ -42,7 +45,11 @@ def _argv() -> list[str]:
 def write(state: Any) -> int:
     """A descriptor of a file in memory that holds the state."""
     file = os.memfd_create("quaich-state", os.MFD_CLOEXEC)
-    os.write(file, json.dumps({"quaich": __version__, "state": state}).encode())
+    try:
+        os.write(file, json.dumps({"quaich": __version__, "state": state}).encode())
+    except BaseException:
+        os.close(file)
+        raise
     return file
 
 
@@ -109,11 +116,39 @@ def _outcome(pid: int, output: int) -> str:
     return lines[-1] if lines else f"the installed version ends with status {status}"
 
 
+def become(state: State, signals: Callable[[], list[str]], log: Log) -> tuple[str, list[str]]:
+    """Become the installed version.  It returns where that cannot be: why, and which signals came.
+
+    ``signals`` takes those that came and were not looked at yet.
+    """
+    missed: list[str] = []
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        reason = objection(state.to_data())
+        if reason:
+            return reason, missed
+        log.info(f"pid={os.getpid()} is executed anew")
+        # From here on a signal waits for the one that will be here; those that came are told.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        missed = signals()
+        execute(replace(state, signals=missed).to_data(), state.descriptors)
+    except OSError as error:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return (error.strerror or str(error)).lower(), missed
+
+
 def execute(state: Any, descriptors: Iterable[int]) -> NoReturn:
     """Become the installed version, with every signal blocked; OSError where that cannot be."""
     file = write(state)
-    for fd in (file, *descriptors):
-        os.set_inheritable(fd, True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, _argv(), {**os.environ, RESUME: str(file)})
+    try:
+        for fd in (file, *descriptors):
+            os.set_inheritable(fd, True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execve(sys.executable, _argv(), {**os.environ, RESUME: str(file)})
+    except BaseException:
+        # Whoever is started next must not hold what is the master's alone: its lifeline above all.
+        os.close(file)
+        for fd in descriptors:
+            os.set_inheritable(fd, False)
+        raise

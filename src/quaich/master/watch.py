@@ -7,6 +7,7 @@ the same application replaced.
 import os
 import signal
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from quaich.config.effective import Config
 from quaich.master import limits
@@ -62,6 +63,14 @@ class Watch:
         self._stamps: dict[str, int | None] = {}
         self._sources: dict[str, int | None] = {}
         self._sources_due = 0.0
+
+    def carry(self) -> Any:
+        """What files looked like, for a master that is executed anew: a change is not missed."""
+        return {"stamps": self._stamps, "sources": self._sources}
+
+    def resume(self, state: Any) -> None:
+        """Go on from that."""
+        self._stamps, self._sources = state["stamps"], state["sources"]
 
     def breaches(
         self,

@@ -1,7 +1,8 @@
 """What is asked for and takes its time: reloads one after another, and who waits for which end.
 
 A part of the plan, and as pure.  Of several reloads that are asked for while one is under way one
-becomes of them, the last, and all who asked are answered with its outcome.
+becomes of them, the last, and all who asked are answered with its outcome; who asked for something
+else than that, to restore a generation or to upgrade, is refused.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ RELOADS = (Meaning.RELOAD, Meaning.BRUTAL_RELOAD, Meaning.CHAIN_RELOAD, Meaning.
 AT_REST = (*RELOADS, Meaning.UPGRADE)
 """What waits until no reload is under way."""
 
+_LOADS = tuple(each for each in RELOADS if each is not Meaning.RESTORE)
 _ENDING = "the server stops"
 
 
@@ -24,6 +26,21 @@ class Wish:
     argument: int | None = None
     tickets: tuple[int, ...] = ()
 
+    def serves(self, event: Asked) -> bool:
+        """Whether it does what somebody else asks for as well."""
+        if self.meaning in _LOADS and event.meaning in _LOADS:
+            return True
+        return (self.meaning, self.argument) == (event.meaning, event.argument)
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Somebody waits until a generation has the workers that it should have."""
+
+    ticket: int
+    generation: int
+    text: str
+
 
 def answers(tickets: Iterable[int], ok: bool, text: str) -> list[Answer]:
     """The same answer to everybody who waits for one."""
@@ -34,19 +51,25 @@ def answers(tickets: Iterable[int], ok: bool, text: str) -> list[Answer]:
 class Wishes:
     """The reload under way, the one to follow, and what else somebody waits for.
 
-    ``pending`` holds, for a ticket, the condition under which it is answered: it gives the outcome,
-    or None while there is none.
+    ``pending`` are those who wait for workers.
     """
 
     now: Wish | None = None
     next: Wish | None = None
     leavers: list[int] = field(default_factory=list)
-    pending: list[tuple[int, Callable[[], tuple[bool, str] | None]]] = field(default_factory=list)
+    pending: list[Awaited] = field(default_factory=list)
 
-    def add(self, event: Asked) -> None:
+    def add(self, event: Asked) -> list[Answer]:
         """Ask for a reload after the one under way."""
-        waiting = self.next.tickets if self.next else ()
+        waiting: tuple[int, ...] = ()
+        refused: list[Answer] = []
+        if self.next is not None and self.next.serves(event):
+            waiting = self.next.tickets
+        elif self.next is not None:
+            text = f"{event.meaning.value} was asked for after it, and is done instead"
+            refused = answers(self.next.tickets, False, text)
         self.next = Wish(event.meaning, event.argument, (*waiting, event.ticket))
+        return refused
 
     def progress(self, text: str) -> list[Progress]:
         """Tell those who wait for the reload under way."""
@@ -62,7 +85,7 @@ class Wishes:
         """The server ends: there will be no reload."""
         refused = [wish for wish in (self.now, self.next) if wish]
         self.now = self.next = None
-        waiting = [ticket for ticket, _ in self.pending]
+        waiting = [each.ticket for each in self.pending]
         self.pending = []
         tickets = [ticket for wish in refused for ticket in wish.tickets]
         return answers([*tickets, *waiting], False, _ENDING)
@@ -71,12 +94,12 @@ class Wishes:
         """The server ends already."""
         return answers([ticket], False, _ENDING)
 
-    def settle(self) -> list[Answer]:
-        """Answer those whose condition is met by now."""
+    def settle(self, outcome: Callable[[Awaited], str | None]) -> list[Answer]:
+        """Answer those for whom there is an outcome by now."""
         found = []
-        for entry in list(self.pending):
-            outcome = entry[1]()
-            if outcome is not None:
-                self.pending.remove(entry)
-                found += answers([entry[0]], *outcome)
+        for each in list(self.pending):
+            text = outcome(each)
+            if text is not None:
+                self.pending.remove(each)
+                found += answers([each.ticket], True, text)
         return found

@@ -157,15 +157,19 @@ class Scoreboard:
     @classmethod
     def create(cls, workers: int, threads: int) -> "Scoreboard":
         """A new, empty scoreboard for ``workers`` workers of ``threads`` lanes."""
-        fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC)
-        notes = workers * SEATS * threads * NOTE
-        os.ftruncate(fd, 8 * _cells_of(workers, threads) + notes)
         head = memoryview(bytearray(8 * HEADER)).cast("Q")
         head[0] = MAGIC
         head[1] = workers
         head[2] = threads
-        os.pwrite(fd, bytes(head), 0)
-        return cls(fd)
+        notes = workers * SEATS * threads * NOTE
+        fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(fd, 8 * _cells_of(workers, threads) + notes)
+            os.pwrite(fd, bytes(head), 0)
+            return cls(fd)
+        except BaseException:
+            os.close(fd)
+            raise
 
     @classmethod
     def attach(cls, fd: int) -> "Scoreboard":

@@ -6,6 +6,7 @@ import pytest
 
 from quaich.master import carry
 from quaich.master.vocabulary import (
+    Answer,
     Asked,
     Breach,
     Died,
@@ -60,3 +61,11 @@ def test_data_of_another_version_is_refused(change: dict[str, object]) -> None:
     data = carry.dump(Story().serve().plan) | change
     with pytest.raises(ValueError, match="not the state of a master"):
         carry.load(data, {1: COMPATIBLE})
+
+
+def test_who_waits_for_workers_is_answered_after_it() -> None:
+    story = Story().serve()
+    story.after(Asked(Meaning.SCALE, 7, 3))
+    story = carried(story)
+    story.after(Forked(1, 3, 103))
+    assert story.after(Ready(1, 3, 103)) == [Answer(7, True, "workers=3")]

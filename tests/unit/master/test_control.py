@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import socket
@@ -234,3 +235,28 @@ def test_clients_are_carried_over(desk: Desk) -> None:
     house.wait(after)
     assert lines(half)[-1]["status"] == {"new": True}
     after.close()
+
+
+def test_without_a_descriptor_nobody_is_accepted_for_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = desk.control._listener
+    assert listener is not None
+
+    class Full:
+        def __init__(self, sock: socket.socket) -> None:
+            self.fileno = sock.fileno
+            self.close = sock.close
+
+        def accept(self) -> tuple[socket.socket, object]:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(desk.control, "_listener", Full(listener))
+    # It would be told of the client who waits for ever, and at once.
+    desk.connect()
+    due = desk.control.due()
+    assert due is not None
+    monkeypatch.setattr(desk.control, "_listener", listener)
+    desk.control.turn(due)
+    desk.wait()
+    assert len(desk.control._clients) == 1

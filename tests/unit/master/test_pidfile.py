@@ -73,3 +73,11 @@ def test_what_is_no_pid_is_none(tmp_path: Path, content: str) -> None:
 def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "q.pid")
     assert read(str(tmp_path / "q.pid")) is None
+
+
+def test_what_another_server_wrote_is_not_adopted(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    path.write_text("1\n")
+    assert PidFile.adopt(str(path), "", "pidfile").inode == (0, 0)
+    PidFile.adopt(str(path), "", "pidfile").remove()
+    assert path.exists()
