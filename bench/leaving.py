@@ -1,6 +1,6 @@
 """Going back and going away under load: what a restore and a stop cost the clients.
 
-``restore``: code that answers 500 is deployed, and ``quaich restore`` brings the code before it back;
+``restore``: code that answers 500 is deployed, and ``quaich restore`` brings the old code back;
 how long until the last answer of the bad code, and which requests got no answer at all.  The 500s
 are the bad code's.
 

@@ -67,7 +67,8 @@ class Fleet:
         self._actions.append(Say(level, text))
 
     @property
-    def _ending(self) -> bool:
+    def ending(self) -> bool:
+        """Whether the server stops, or has stopped."""
         return self.phase in (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
 
     def _fail(self, generation: Generation, reason: str, status: int, now: float) -> None:
@@ -85,7 +86,7 @@ class Fleet:
         generation.zygote.pid = event.pid
         generation.zygote.post = Post.STARTED
         generation.zygote.since = now
-        if self._ending:
+        if self.ending:
             self._do(*crew.retire(generation, True, now))
 
     def _until(self, generation: Generation, now: float) -> None:

@@ -31,7 +31,7 @@ from quaich.master.spawn import spawn
 from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
-from quaich.sys.process import describe_end
+from quaich.sys.process import describe_end, let_go
 from quaich.worker import messages, startup
 from quaich.worker.bootstrap import Bootstrap
 
@@ -41,7 +41,6 @@ _HANDLED = (
 )
 # Without a meaning here, and fatal if the kernel's default were left in place.
 _IGNORED = ("SIGALRM",)
-
 
 
 @dataclass
@@ -83,6 +82,7 @@ class Master:
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
+        self._deaf = False
         if state:
             self._resume(state)
         else:
@@ -134,6 +134,11 @@ class Master:
         for held in self._held.values():
             if held.scoreboard.heirs != heirs:
                 held.scoreboard.heirs = heirs
+        if self.plan.ending and not self._deaf:
+            # The workers empty the queues before they let go, too; later clients are refused.
+            self._deaf = True
+            for listener in self._estate.listeners:
+                let_go(listener.fd)
         self._perform(actions)
 
     # Executing the master anew.

@@ -1,4 +1,4 @@
-"""What a process may ask of the kernel about itself and its family, by prctl(2), and its first fds.
+"""What a process may ask of the kernel about itself and its family, by prctl(2), and its own fds.
 
 The standard library has no prctl; ctypes reaches it, and is imported by the first call that needs
 it, so that a process which asks nothing does not pay for it.  A call the kernel refuses is an
@@ -94,3 +94,12 @@ def describe_end(status: int) -> str:
         except ValueError:
             return f"signal={number}"
     return f"exit={os.WEXITSTATUS(status)}"
+
+
+def let_go(fd: int) -> None:
+    """Hold what a descriptor stands for no more; its number stays taken, so it is no other's."""
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.dup2(null, fd, inheritable=False)
+    finally:
+        os.close(null)
