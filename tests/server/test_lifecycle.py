@@ -412,6 +412,19 @@ def test_an_address_in_use(tmp_path: Path, master: tuple[str, ...]) -> None:
     assert f"{name}: address already in use (from " in text
 
 
+def test_a_second_start_leaves_the_pid_file_of_the_first(
+    supervised: StartServer, tmp_path: Path
+) -> None:
+    server = supervised("--pidfile", "site.pid", "--socket", "site.sock", "--vacuum")
+    server.wait_ready()
+    text = refused(tmp_path, *FILES, "-w", "site_app", "--master", status=1)
+    assert "site.sock: address already in use" in text
+    assert (tmp_path / "site.pid").read_text() == f"{server.pid}\n"
+    assert (tmp_path / "site.sock").exists()
+    assert server.stop() == 0
+    assert not (tmp_path / "site.pid").exists()
+
+
 @MASTER
 @pytest.mark.parametrize(
     ("options", "reason"),

@@ -21,7 +21,7 @@ ebegin() { echo "$@"; }
 eend() { return "$1"; }
 . "$SCRIPT"
 case "$1" in
-start) start_pre && $command $command_args ;;
+start) start_pre && eval "$command $command_args" ;;
 stop) kill -TERM "$(cat "$pidfile")" ;;
 *) "$1" ;;
 esac

@@ -115,10 +115,10 @@ def _only(environ: Mapping[str, str]) -> Found:
     if not found:
         raise NoServer("no server of this user runs; name its pid file, configuration or --control")
     if len(found) > 1:
-        shown = "".join(
-            f"\n  pid {pid}: --control {path}" for pid, path in sorted(found.items())[:20]
+        shown = ", ".join(f"{path} (pid {pid})" for pid, path in sorted(found.items())[:20])
+        raise QuaichError(
+            f"several servers run; name one by pid file, configuration or --control, of {shown}"
         )
-        raise QuaichError(f"several servers run; name one by pid file, configuration or{shown}")
     return connect(next(iter(found.values())))
 
 

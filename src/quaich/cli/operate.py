@@ -73,7 +73,8 @@ def run(argv: Sequence[str]) -> int:
         answer = _converse(found, wish)
     text = printable(str(answer.get("text", "")))
     if not answer.get("ok"):
-        raise QuaichError(f"{wish.command}: {text}")
+        # A request that is not understood is answered with its command in front already.
+        raise QuaichError(f"{wish.command}: {text.removeprefix(f'{wish.command}: ')}")
     if wish.command == requests.STATUS:
         _show(answer.get("status"), wish.json)
     elif text:

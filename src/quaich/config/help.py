@@ -42,7 +42,8 @@ def compatible_help(program: str) -> str:
     options = [option for option in TABLE if option.both_doors or not option.modern]
     return (
         f"Usage: {program} [options...]\n"
-        f"       quaich serve module:app [options...]    (see: quaich serve --help)\n\n"
+        f"       quaich serve module:app [options...]    (see: quaich serve --help)\n"
+        f"       quaich check|reload|stop|status|...     (see: quaich help)\n\n"
         + _section("Options:", [option for option in options if option.implemented])
         + _section(
             "Accepted without effect:",

@@ -60,7 +60,11 @@ class Files:
         self._logfile: tuple[Target, Identity] | None = None
 
     def open(self) -> None:
-        """Open the log, write the pid files, bind the sockets."""
+        """Open the log, bind the sockets, write the pid files.
+
+        In this order: a second start of the same server fails at its sockets, and leaves the pid
+        file of the first as it is.
+        """
         config = self.config
         self._lock(("flock", "flock-wait"))
         if config.umask is not None:
@@ -83,9 +87,8 @@ class Files:
             self.log.warning("the application runs as root; set uid and gid to run it as a user")
         for phase in hooks.BEFORE_BIND:
             hooks.run(config, phase, self.log)
-        self._write_pidfiles(_PIDFILES)
         self._bind()
-        self._write_pidfiles(_PIDFILES_AS_USER)
+        self._write_pidfiles((*_PIDFILES, *_PIDFILES_AS_USER))
         if config.logto2 is not None:
             self.open_log("logto2", config.logto2, as_user=True)
 

@@ -67,7 +67,8 @@ class Fleet:
         self._actions.append(Say(level, text))
 
     @property
-    def _ending(self) -> bool:
+    def ending(self) -> bool:
+        """Whether the server stops, or has stopped."""
         return self.phase in (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
 
     def _fail(self, generation: Generation, reason: str, status: int, now: float) -> None:
@@ -89,7 +90,7 @@ class Fleet:
         generation.zygote.pid = event.pid
         generation.zygote.post = Post.STARTED
         generation.zygote.since = now
-        if self._ending or generation.stage is Stage.RETIRING:
+        if self.ending or generation.stage is Stage.RETIRING:
             generation.stage = Stage.RETIRING
             generation.until = None
             self._do(*crew.end_zygote(generation))

@@ -29,7 +29,7 @@ from quaich.master.side import Side
 from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
-from quaich.sys.process import describe_end
+from quaich.sys.process import describe_end, let_go
 from quaich.worker import messages
 
 LATER = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGURG", "SIGTTIN", "SIGTTOU")
@@ -69,6 +69,7 @@ class Master:
         self._holdings = Holdings(config, reload, estate, self._lifeline, self._channels, log)
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
+        self._deaf = False
         if state:
             self._resume(state)
         else:
@@ -130,6 +131,11 @@ class Master:
         for held in self._holdings:
             if held.scoreboard.heirs != heirs:
                 held.scoreboard.heirs = heirs
+        if self.plan.ending and not self._deaf:
+            # The workers empty the queues before they let go, too; later clients are refused.
+            self._deaf = True
+            for listener in self._estate.listeners:
+                let_go(listener.fd)
         self._perform(actions)
 
     # Executing the master anew.

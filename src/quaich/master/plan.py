@@ -92,7 +92,7 @@ class Plan(Staff):
             case Asked():
                 self._asked(event, now)
             case Touched(path, meaning):
-                if not self._ending:
+                if not self.ending:
                     self._say("info", f"touched={path} action={_word(meaning)}")
                     self._asked(Asked(meaning), now)
             case ZygoteStarted():
@@ -131,7 +131,7 @@ class Plan(Staff):
     def heirs(self) -> bool:
         """Whether a worker that leaves has others who go on with its clients."""
         stages = [each.stage for each in self.generations.values() if each.wanted]
-        return not self._ending and (Stage.SERVING in stages or Stage.RAISING in stages)
+        return not self.ending and (Stage.SERVING in stages or Stage.RAISING in stages)
 
     # What is asked for.
 
@@ -169,12 +169,12 @@ class Plan(Staff):
             self._end(Phase.STOPPING if brutal else Phase.DRAINING, 0, now)
         elif meaning in AT_REST:
             self._ask_reload(event, now)
-        elif meaning is Meaning.REFORK and not self._ending:
+        elif meaning is Meaning.REFORK and not self.ending:
             self._ask_refork(event, now)
         elif meaning in (Meaning.DRAIN, Meaning.STOP):
             self.wishes.leavers.append(ticket)
             self._end(Phase.DRAINING if drains else Phase.STOPPING, 0, now)
-        elif self._ending and meaning in _SERVING_ONLY:
+        elif self.ending and meaning in _SERVING_ONLY:
             self._do(*self.wishes.refused(ticket))
         elif self.phase is Phase.STARTING and meaning in _OF_WORKERS:
             text = "there are no workers yet; try again"
@@ -195,7 +195,7 @@ class Plan(Staff):
             self._do(Perform(meaning, ticket))
 
     def _ask_reload(self, event: Asked, now: float) -> None:
-        if self._ending:
+        if self.ending:
             self._do(*self.wishes.refused(event.ticket))
         elif self.phase is Phase.STARTING or self.raising is not None:
             self._do(*self.wishes.add(event))
@@ -257,7 +257,7 @@ class Plan(Staff):
         self.raising = None
         self._do(*self.wishes.over(ok, text))
         again, self.wishes.next = self.wishes.next, None
-        if again is not None and not self._ending:
+        if again is not None and not self.ending:
             self._reload(again, now)
 
     def _end(self, phase: Phase, status: int, now: float) -> None:
@@ -410,7 +410,7 @@ class Plan(Staff):
                 self.order = [each for each in self.order if each != generation.number]
                 self._do(Forget(generation.number))
         self._do(*self.wishes.settle(self._outcome))
-        if self._ending and self.phase is not Phase.OVER and not self.generations:
+        if self.ending and self.phase is not Phase.OVER and not self.generations:
             self.phase = Phase.OVER
             self._do(*answers(self.wishes.leavers, True, "the server has ended"))
             self._do(Leave(self.status))

@@ -93,7 +93,7 @@ def _number(command: str, value: object) -> int | None:
         return None
     # JSON's true is an int to Python.
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-        raise Malformed(f"{command}: expected {_NUMBERS[command]} as a number, got {_shown(value)}")
+        raise Malformed(f"{command}: expected {_NUMBERS[command]} from 1 on, got {_shown(value)}")
     return value
 
 

@@ -18,6 +18,8 @@ try:
 except ImportError:
     from quaich.sys import cy as cython
 
+from quaich.sys.process import let_go
+
 
 def receive(fd: int, size: int) -> bytes | None:
     """Up to ``size`` octets; ``b""`` at the end of the stream; None when nothing is here yet."""
@@ -78,6 +80,11 @@ class Acceptor:
     def close(self) -> None:
         """Give up this process's hold on the socket's duplicate; the listener itself lives on."""
         self._socket.close()
+
+    def shut(self) -> None:
+        """Hold the listening socket no more."""
+        self._socket.close()
+        let_go(self.fd)
 
 
 class Poller:

@@ -1,4 +1,4 @@
-"""What a process may ask of the kernel about itself and its family, and its first descriptors.
+"""What a process may ask of the kernel about itself and its family, and its own descriptors.
 
 A call the kernel refuses is an OSError.
 """
@@ -82,3 +82,12 @@ def describe_end(status: int) -> str:
         except ValueError:
             return f"signal={number}"
     return f"exit={os.WEXITSTATUS(status)}"
+
+
+def let_go(fd: int) -> None:
+    """Hold what a descriptor stands for no more; its number stays taken, so it is no other's."""
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.dup2(null, fd, inheritable=False)
+    finally:
+        os.close(null)

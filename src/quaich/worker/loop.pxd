@@ -41,6 +41,7 @@ cdef class Engine:
     cdef readonly bint leaving
     cdef double leave_began
     cdef readonly bint handing
+    cdef readonly bint shut
     cdef readonly bint paused
     cdef double pause_began
     cdef double starved_logged
@@ -63,6 +64,10 @@ cdef class Engine:
     cdef _turn(self, Lane lane)
     @cython.locals(conn=Connection)
     cdef _accept(self, Door door, Lane lane)
+    @cython.locals(conn=Connection)
+    cdef Connection _accepted(self, Door door)
+    @cython.locals(conn=Connection, door=Door)
+    cdef _shut_doors(self)
     @cython.locals(conn=Connection, door=Door)
     cdef bint _adopt(self, Lane lane) except -1
     @cython.locals(conn=Connection)

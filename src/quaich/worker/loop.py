@@ -130,6 +130,7 @@ class Engine:
         self.leaving = False
         self.leave_began = 0.0
         self.handing = False
+        self.shut = False
         self.paused = False
         self.pause_began = 0.0
         self.starved_logged = -1e9
@@ -316,18 +317,41 @@ class Engine:
             self._go(conn, lane, self._next(conn))
 
     def _accept(self, door: Door, lane: Lane) -> None:
+        conn = self._accepted(door)
+        if conn is not None:
+            # Tried at once: with deferred accept the request is already here.
+            self._guarded(conn, lane)
+
+    def _accepted(self, door: Door) -> Connection | None:
         try:
             accepted = door.acceptor.accept()
         except OSError as error:
             self._starved(error)
-            return
+            return None
         if accepted is None:
-            return
+            return None
         fd, address, port = accepted
         conn = Connection(fd, door, address, port, self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
-        # Tried at once: with deferred accept the request is already here.
-        self._guarded(conn, lane)
+        return conn
+
+    def _shut_doors(self) -> None:
+        """The server ends: take whoever waits in the kernel's queue, then let go of the sockets.
+
+        Closing the last hold on a listening socket resets the connections in its queue, so each
+        worker empties it first, without serving anybody meanwhile.  Who comes later is refused at
+        once, and a front can turn to another server.
+        """
+        with self.lock:
+            doors = [] if self.shut else [*self.doors.values()]
+            self.shut = True
+        for door in doors:
+            while True:
+                conn = self._accepted(door)
+                if conn is None:
+                    break
+                self._park(conn, False)
+            door.acceptor.shut()
 
     def _adopt(self, lane: Lane) -> bool:
         """Go on with a connection of a worker that leaves; False when none waits."""
@@ -420,7 +444,8 @@ class Engine:
     def _starved(self, error: OSError) -> None:
         """Out of descriptors or memory: wait a moment, and let idle clients make room."""
         if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-            if error.errno != errno.EPERM:
+            # Another thread may have let go of the socket meanwhile.
+            if error.errno != errno.EPERM and not self.shut:
                 self.log.error(f"accept failed: {error.strerror}")
             return
         self.stop_accepting()
@@ -664,6 +689,8 @@ class Engine:
             due = conn.deadline
             if self.leaving and not self.handing and conn.state == HEAD and not conn.buffer:
                 due = min(due, self.leave_began + IDLE_LEAVE)
+                if due < now and _asks(conn.fd):
+                    continue
             if due < now and self.table.pop(conn.fd, None) is conn:
                 self._expire(conn)
 
@@ -690,6 +717,7 @@ class Engine:
             self.now = now
             while self._adopt(lane):
                 pass
+            self._shut_doors()
             if lane.backlog:
                 return False
         if not self.table:
@@ -714,6 +742,17 @@ class Engine:
 
 def _deadline(conn: Connection) -> float:
     return conn.deadline
+
+
+def _asks(fd: int) -> bool:
+    """Whether a request waits in the kernel, which a busy worker has not come to yet."""
+    whole = socket.socket(fileno=fd)
+    try:
+        return bool(whole.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
+    finally:
+        whole.detach()
 
 
 def _half_close(fd: int) -> None:

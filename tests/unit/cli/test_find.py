@@ -52,7 +52,8 @@ def test_the_only_server(meeting: Path, listen: Listen, tmp_path: Path) -> None:
     listen(meeting / "72.sock")
     with pytest.raises(QuaichError, match="several servers run") as caught:
         find.find(None, None, {})
-    assert f"\n  pid 72: --control {meeting}/72.sock" in str(caught.value)
+    assert f"--control, of {meeting}/70.sock (pid " in str(caught.value)
+    assert str(caught.value).endswith(f"{meeting}/72.sock (pid 72)")
     meeting.chmod(0o755)
     with pytest.raises(NoServer):
         find.find(None, None, {})

@@ -1,13 +1,12 @@
 """Whatever happens in whatever order, the plan loses nothing and nobody, and never gets stuck."""
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quaich.master import vocabulary as facts
 from quaich.master.fleet import Phase
 from quaich.master.vocabulary import Meaning, Policy, Verdict, meanings
+from quaich.values import replace
 from tests.unit.master.world import World
 
 _STARTS = ("load", "fork", "ready", "run", "run")

@@ -1,7 +1,5 @@
 """Things that happen to a plan at the same time, and what comes too late."""
 
-from dataclasses import replace
-
 from quaich.master.fleet import Phase
 from quaich.master.generation import Stage
 from quaich.master.vocabulary import (
@@ -23,6 +21,7 @@ from quaich.master.vocabulary import (
     Verdict,
     ZygoteStarted,
 )
+from quaich.values import replace
 from tests.unit.master.story import COMPATIBLE, Story
 
 

@@ -46,7 +46,7 @@ def test_requests(line: str, expected: Request) -> None:
         ('{"command": "relaod"}', "did you mean reload?"),
         ('{"command": "reload", "mode": "soft"}', "expected the mode brutal or chain or"),
         ('{"command": "reload", "mode": []}', "or none, got []"),
-        ('{"command": "scale"}', "scale: expected workers as a number, got null"),
+        ('{"command": "scale"}', "scale: expected workers from 1 on, got null"),
         ('{"command": "scale", "workers": true}', "got true"),
         ('{"command": "scale", "workers": 0}', "got 0"),
         ('{"command": "scale", "workers": 1e99}', "got 1e+99"),

@@ -5,13 +5,13 @@ after every event it looks whether what must always be true of a plan is true.
 """
 
 from collections import deque
-from dataclasses import dataclass
 
 from quaich.master import vocabulary as facts
 from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.plan import Plan
 from quaich.master.vocabulary import Meaning, Policy, Verdict
+from quaich.values import dataclass
 
 
 @dataclass(eq=False)
