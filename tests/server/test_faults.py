@@ -84,7 +84,6 @@ def recurse(depth):
 """
 
 
-
 def get(address: Address, path: str = "/", timeout: float = 10.0) -> str:
     """The body of an answer 200, or the status line of another, or nothing."""
     request = f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"

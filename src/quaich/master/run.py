@@ -146,9 +146,7 @@ def _supervise(
         desk.close()
 
 
-def _sides(
-    files: Files, manager: Manager | None, board: Board | None, desk: Desk
-) -> list[Side]:
+def _sides(files: Files, manager: Manager | None, board: Board | None, desk: Desk) -> list[Side]:
     sides: list[Side] = [
         *(PidFileSide(files), files.locks, Load(), Waker(), *desk.sides),
         *(HookSide(files.config), DaemonHouse()),

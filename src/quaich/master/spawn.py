@@ -21,7 +21,7 @@ from quaich.worker.bootstrap import Bootstrap
 
 def spawn(bootstrap: Bootstrap) -> int:
     """Start a zygote; its pid.  Raises OSError when there can be no more processes."""
-    file = os.memfd_create("quaich-bootstrap", 0)
+    file = os.memfd_create("quaich-bootstrap", os.MFD_CLOEXEC)
     try:
         os.write(file, bootstrap.to_json().encode())
         # A signal for the child must not run our handlers in it, before it is executed.
@@ -46,14 +46,15 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
             os.setpgid(0, 0)
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
-        for fd in bootstrap.descriptors():
-            os.set_inheritable(fd, True)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
                 signal.signal(number, signal.SIG_DFL)
         reset_signals()
         if bootstrap.generation > 1:
             _repeat_hooks(bootstrap)
+        # Not before the hooks: what their commands leave behind would hold the sockets for ever.
+        for fd in bootstrap.descriptors():
+            os.set_inheritable(fd, True)
         python = _other_python(bootstrap.config)
         if python is not None and bootstrap.config.chroot is not None:
             raise QuaichError(

@@ -20,6 +20,7 @@ lifeline after, when it also removes the files that the master can no longer rem
 """
 
 import atexit
+import contextlib
 import gc
 import os
 import select
@@ -45,6 +46,7 @@ from quaich.wsgi import loader
 
 _GO = b"!"
 _PID = struct.Struct("=q")
+_DYING = 1.0
 _UNHEARD = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -167,12 +169,13 @@ class Zygote:
             packet = b""
             fds: list[int] = []
             if self._bootstrap.lifeline not in ready:
-                packet, fds, _, _ = socket.recv_fds(
-                    self._channel, messages.LIMIT, 2, socket.MSG_CMSG_CLOEXEC
-                )
+                # A master that was killed before it had read everything leaves an error.
+                with contextlib.suppress(ConnectionError):
+                    packet, fds, _, _ = socket.recv_fds(
+                        self._channel, messages.LIMIT, 2, socket.MSG_CMSG_CLOEXEC
+                    )
             if not packet:
-                for path, device, inode in self._bootstrap.leftovers:
-                    remove_file(path, (device, inode))
+                self._clean_up()
                 return 0
             message = messages.decode(packet)
             if isinstance(message, messages.Fork):
@@ -181,6 +184,15 @@ class Zygote:
                 self._refork(message, fds)
             for fd in fds:
                 os.close(fd)
+
+    def _clean_up(self) -> None:
+        """Remove what the master can no longer remove, if it is the master that is gone."""
+        poller = select.poll()
+        poller.register(self._bootstrap.lifeline, select.POLLIN)
+        # The kernel closes what the dead held one after the other.
+        if poller.poll(_DYING * 1000):
+            for path, device, inode in self._bootstrap.leftovers:
+                remove_file(path, (device, inode))
 
     def _fork(self, message: messages.Fork) -> None:
         slot = message.slot
