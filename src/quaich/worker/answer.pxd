@@ -30,6 +30,8 @@ cdef class Answerer:
     cdef public bint closing
     cdef public bint failing
     cdef public object on_exception
+    cdef public long long left
+    cdef public object on_spent
 
     @cython.locals(head=Head, environ=dict, second="long long")
     cpdef int answer(self, Connection conn, int thread, object context) except -1

@@ -60,7 +60,8 @@ class Answerer:
     every connection ends after its next reply; ``on_exception`` is shown what the application
     raises; ``noting`` that the scoreboard shows what each
     thread runs; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway protocol
-    is spoken; ``failing`` that the first thread reports a failure, and must not be interrupted.
+    is spoken; ``failing`` that the first thread reports a failure, and must not be interrupted;
+    ``left`` is how many requests are left until ``on_spent`` is called, once, 0 for no such number.
     """
 
     def __init__(
@@ -96,6 +97,8 @@ class Answerer:
         self.closing = False
         self.failing = False
         self.on_exception: Callable[[BaseException], None] | None = None
+        self.left = 0
+        self.on_spent: Callable[[], None] = lambda: None
 
     def answer(self, conn: Connection, thread: int, context: Context | None) -> int:
         """Answer the whole request in ``conn``; one of the outcomes above.
@@ -271,6 +274,10 @@ class Answerer:
             self._close_result(conn)
         conn.app_ended = micros()
         self.slot.end(conn.home, conn.app_ended, exchange.sent)
+        if self.left:
+            self.left -= 1
+            if self.left == 0:
+                self.on_spent()
         if conn.out:
             return FLUSH
         return self.complete(conn)
