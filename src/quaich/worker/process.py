@@ -12,10 +12,11 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
 from quaich.sys.io import Acceptor
-from quaich.worker import grievance, logswitch, startup
+from quaich.worker import grievance, logswitch, resources, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
+from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
@@ -55,7 +56,7 @@ def run_worker(
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
     processes = max(1, config.processes)
     common = fixed(threads=config.threads, processes=processes)
-    doors = [_door(listener, common) for listener in listeners]
+    doors = {listener: _door(listener, common) for listener in listeners}
     recording = not config.disable_logging or config.log_4xx or config.log_5xx
     dynamic = None
     if config.dynamic_apps:
@@ -90,8 +91,12 @@ def run_worker(
         answerer.on_spent = _teller(config, mine, answerer.left, on_spent)
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signals = Signals(reader, slot, mine, on_abandon, log)
+    handover = None
+    if lounge is not None:
+        place = Lounge(*lounge, lambda: scoreboard.heirs)
+        handover = Handover(place, doors.values(), answerer, log)
     engine = Engine(
-        doors=doors,
+        doors=[doors[listener] for listener in resources.served(config, slot, listeners)],
         intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
         answerer=answerer,
         log=log,
@@ -101,7 +106,7 @@ def run_worker(
         idle_timeout=float(config.http_keepalive),
         signals=reader,
         on_signal=signals.read,
-        lounge=Lounge(*lounge, lambda: scoreboard.heirs) if lounge is not None else None,
+        handover=handover,
     )
     signals.install(engine, writer, supervised=lifeline is not None)
     if board is not None:
