@@ -169,3 +169,78 @@ def test_a_hook_of_a_reload_hands_on_nothing(start: StartServer, tmp_path: Path)
     assert "/proc/" in held
     assert not any(word in held for word in ("socket:", "memfd:", "pipe:", "eventpoll"))
     assert server.stop() == 0
+
+
+FORK = """
+import os, sys
+
+count = [0]
+
+def application(environ, start_response):
+    count[0] += 1
+    path = environ["PATH_INFO"]
+    if path == "/exit" and os.fork() == 0:
+        sys.exit(7)
+    elif path == "/return" and os.fork() == 0:
+        return []
+    elif path == "/raise" and os.fork() == 0:
+        raise ValueError("a child")
+    elif path == "/iterate":
+        start_response("200 OK", [("Content-Length", "4")])
+        return iterate()
+    if path != "/":
+        os.wait()
+    body = b"%d %d" % (os.getpid(), count[0])
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+def iterate():
+    if os.fork():
+        os.wait()
+    yield b"four"
+"""
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("how", ["exit", "return", "raise", "iterate"])
+def test_a_forked_process_is_no_second_worker(
+    start: StartServer, tmp_path: Path, how: str, threads: str
+) -> None:
+    (tmp_path / "forking.py").write_text(FORK)
+    server = start(
+        *("--http-socket", "127.0.0.1:0", "-w", "forking", "--master", "-p", "1"),
+        *("--threads", threads, "--http-keepalive=60"),
+    )
+    (worker,) = server.wait_ready(1)
+    match = server.wait_line(r"^listening (?P<host>[0-9.]+):(?P<port>\d+) ")
+    address: Address = (match["host"], int(match["port"]))
+    text = f"GET /{how} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    reply = exchange(address, text.encode(), 10).decode()
+    # One answer, and it is the parent's.
+    assert reply.count("HTTP/1.1 ") == 1
+    assert reply.startswith("HTTP/1.1 200 ")
+    assert reply.endswith("four" if how == "iterate" else f"{worker} 1")
+    if how == "raise":
+        assert "ValueError: a child" in server.log
+    if how in ("return", "iterate"):
+        assert "was forked by the application and came back" in server.log
+    assert server.log.count(f"GET /{how} ") == 1
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("where", ["import", "hook"])
+def test_a_process_forked_while_loading_is_no_worker(
+    start: StartServer, tmp_path: Path, where: str
+) -> None:
+    hook = "if os.fork():\n    os.wait()\n"
+    if where == "hook":
+        hook = "def hook():\n    if os.fork():\n        os.wait()\n"
+    (tmp_path / "forking.py").write_text(FORK + hook)
+    options = ["--post-fork", "forking:hook"] if where == "hook" else []
+    server = start(
+        *("--http-socket", "127.0.0.1:0", "-w", "forking", "--master", "-p", "1", *options),
+    )
+    server.wait_line("was forked by the application and came back from it; ended")
+    server.wait_ready(1)
+    assert len(commands(server)) == 2
+    assert server.stop() == 0

@@ -81,6 +81,7 @@ class Zygote:
         self._hooks: list[tuple[str, warm.Hook]] = []
         self._ours = inherited.descriptors()
         self._sources = Reporter(self._config.py_auto_reload_ignore, self._tell_sources)
+        self._pid = os.getpid()
         # The slots that had a worker: the next one there replaces it.
         self._forked: set[int] = set()
 
@@ -120,6 +121,8 @@ class Zygote:
 
     def _wait_for_work(self) -> int:
         """As a zygote that has what it needs: say so, and fork until the master is gone."""
+        if self._is_astray():
+            return 1
         for level, text in inherited.remarks(inherited.look(self._ours)):
             getattr(self._log, level)(text)
         self._report_sources()
@@ -134,6 +137,19 @@ class Zygote:
         self._send(messages.Loaded())
         process.outlive_parent()
         return self._serve()
+
+    def _is_astray(self) -> bool:
+        """Whether this is a process that the application forked while it was loaded or set up.
+
+        It would take what the master says to its parent, and be a worker that nobody knows.
+        """
+        if os.getpid() == self._pid:
+            return False
+        self._log.error(
+            f"pid={os.getpid()} was forked by the application and came back from it; ended "
+            "(such a process has to end itself, by os._exit)"
+        )
+        return True
 
     # What the master is told.
 
@@ -264,6 +280,7 @@ class Zygote:
         except OSError:
             os._exit(1)
         os.close(reporter)
+        self._pid = os.getpid()
         for number in _UNHEARD:
             signal.signal(number, signal.SIG_DFL)
         status = 1
@@ -313,13 +330,15 @@ class Zygote:
             self._log.error(f"worker={slot} pid={os.getpid()} is not ready: {error}")
             self._send(messages.NotReady(slot, str(error), error.status))
             return error.status
+        if self._is_astray():
+            return 1
         if slot == 1 and self._config.py_auto_reload:
             self._report_sources()
             self._sources.keep_reporting(self._config.py_auto_reload)
         status = run_worker(
             config=self._config,
             apps=self._apps,
-            listeners=resources.served(self._config, slot, self._bootstrap.listeners),
+            listeners=self._bootstrap.listeners,
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,
