@@ -647,3 +647,17 @@ def test_a_signal_for_a_child_of_the_application_is_not_for_the_worker(
             assert client.ask(f"/fork?{number}") == str(-number)
         assert {idle.pid(), client.pid()} == {pid}
     assert "died" not in server.log
+
+
+def test_a_guest_of_a_socket_that_is_mapped_to_others_is_served(site: Site) -> None:
+    """Whoever takes it from the lounge: it is between two requests, and may ask at any moment."""
+    server = site(
+        *("--http-socket", "127.0.0.1:0", "--map-socket", "0:1", "--map-socket", "1:2"),
+    )
+    found = re.findall(r"^listening ([0-9.]+):(\d+) ", server.log, re.MULTILINE)
+    clients = [Client((host, int(port))) for host, port in found for _ in range(6)]
+    assert len({client.pid() for client in clients}) == 2
+    new = set(reload(server, 2))
+    assert {client.pid() for client in clients} <= new
+    for client in clients:
+        client.close()

@@ -155,6 +155,20 @@ def test_max_requests_under_load_loses_none(limited: Limited) -> None:
     assert server.stop() == 0
 
 
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_a_worker_counts_its_requests_itself(limited: Limited, threads: str) -> None:
+    """At once, and not at the next look of the master; so none of these is one too many."""
+    server = limited(
+        *("--max-requests", "50", "--min-worker-lifetime", "0", "--threads", threads), workers=1
+    )
+    server.wait_line("^generation=1 serves")
+    (first,) = server.wait_ready(1)
+    address = listening(server)
+    with Load(address):
+        server.wait_line(rf"^worker=1 pid={first} recycled requests=5[0-3] max-requests=50 ")
+        server.wait_line(rf"^worker=1 pid={first} left exit=17 ")
+
+
 def test_max_requests_delta_lets_the_second_serve_more(limited: Limited) -> None:
     server = limited(
         *("--max-requests", "20", "--max-requests-delta", "100000", "--min-worker-lifetime", "0")

@@ -2,7 +2,9 @@
 
 A channel belongs to one zygote and is shared by the workers that were forked from it; it outlives
 the zygote, and is read until the last of them has ended.  The kernel says who speaks, and who
-speaks for another is not heard.
+speaks for another is not heard.  The speaker runs code of the application, and the master may be
+root: a process that it names is taken for a new one of its own only where the application could
+have sent it a signal itself.
 """
 
 import os
@@ -92,16 +94,20 @@ class Channels:
         for channel in [each for each in self._all if each.generation == generation]:
             self._close(channel)
 
-    def _reforked(self, generation: int, pid: int, parent: int) -> None:
+    def _has(self, generation: int, slot: int) -> bool:
+        board = self._house.scoreboard(generation)
+        return board is not None and 1 <= slot <= board.workers
+
+    def _reforked(self, generation: int, pid: int, parent: int, uid: int) -> None:
         ours = self._reforks.born(generation, parent)
         config = self._house.config(generation)
-        if ours is not None and config is not None and _is_child(pid):
+        if ours is not None and config is not None and _is_child(pid, uid):
             self.add(Channel(generation, pid, ours))
             self._house.tell(facts.ZygoteStarted(generation, pid, policy_of(config)))
         elif ours is not None:
             ours.close()
             self._house.tell(facts.StartFailed(generation, "the forked zygote ended at once"))
-        elif _is_child(pid):
+        elif _is_child(pid, uid) and not self._house.plan.knows(pid):
             os.kill(pid, signal.SIGKILL)
 
     def _close(self, channel: Channel) -> None:
@@ -123,10 +129,10 @@ class Channels:
                 return
             for level, kind, data in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-                    sender, _, _ = _CREDENTIALS.unpack(data)
-                    self._hear(channel, packet, sender)
+                    sender, uid, _ = _CREDENTIALS.unpack(data)
+                    self._hear(channel, packet, sender, uid)
 
-    def _hear(self, channel: Channel, packet: bytes, sender: int) -> None:
+    def _hear(self, channel: Channel, packet: bytes, sender: int, uid: int) -> None:
         try:
             message = messages.decode(packet)
         except ValueError as error:
@@ -142,21 +148,27 @@ class Channels:
             case messages.Spent(slot, cause):
                 tell(facts.Breach(number, slot, sender, facts.Verdict.RECYCLE, cause))
             case messages.Modules(paths):
-                self._learn(paths)
+                config = self._house.config(number)
+                if config is not None and config.py_auto_reload:
+                    self._learn(paths)
             case _ if sender != channel.zygote:
                 self._house.log.warning(f"pid={sender} spoke for a zygote; ignored")
             case messages.Loaded():
                 tell(facts.Loaded(number, sender))
             case messages.LoadFailed(reason, status):
                 tell(facts.LoadFailed(number, sender, reason, status))
-            case messages.Forked(slot, pid) if _is_child(pid):
+            case messages.Forked(slot, _) | messages.ForkFailed(slot, _) if not self._has(
+                number, slot
+            ):
+                self._house.log.warning(f"pid={sender} spoke of worker={slot}; there is none")
+            case messages.Forked(slot, pid) if _is_child(pid, uid):
                 tell(facts.Forked(number, slot, pid))
             case messages.Forked(slot, _):
                 tell(facts.ForkFailed(number, slot, "it ended at once"))
             case messages.ForkFailed(slot, reason):
                 tell(facts.ForkFailed(number, slot, reason))
             case messages.Reforked(successor, pid):
-                self._reforked(successor, pid, sender)
+                self._reforked(successor, pid, sender, uid)
             case messages.ReforkFailed(successor, reason) if self._reforks.drop(successor):
                 tell(facts.StartFailed(successor, f"the zygote was not forked: {reason}"))
             case messages.ReforkFailed():
@@ -165,10 +177,20 @@ class Channels:
                 pass  # ours to say; nobody obeys it here
 
 
-def _is_child(pid: int) -> bool:
-    """Whether a process is a child of ours that was not waited for yet."""
+def _is_child(pid: int, uid: int) -> bool:
+    """Whether a process is a child of ours, of this user, that was not waited for yet."""
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except OSError:
+    except (OSError, OverflowError):
         return False
-    return True
+    return uid == 0 or os.geteuid() != 0 or _user_of(pid) == uid
+
+
+def _user_of(pid: int) -> int | None:
+    # Not the owner of the directory in /proc: that is root for who has changed its user.
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            line = next(each for each in file if each.startswith(b"Uid:"))
+    except (OSError, StopIteration):
+        return None
+    return int(line.split()[1])

@@ -60,6 +60,10 @@ class Fleet:
             for handle in (generation.zygote, *generation.crew()):
                 yield generation, handle
 
+    def knows(self, pid: int) -> bool:
+        """Whether a process is one of a generation's."""
+        return any(handle.pid == pid for _, handle in self._handles())
+
     def _do(self, *actions: Action) -> None:
         self._actions += actions
 
@@ -130,6 +134,10 @@ class Fleet:
     # Workers.
 
     def _forked(self, event: Forked, now: float) -> None:
+        if self.knows(event.pid):
+            # Twice on the books it would never be seen to end.
+            self._say("warning", f"pid={event.pid} is no new worker={event.slot}; ignored")
+            return
         generation = self.generations.get(event.generation)
         worker = generation.asked(event.slot) if generation else None
         if generation is None or worker is None or worker.alive():

@@ -301,7 +301,9 @@ class Master:
             if pid == 0:
                 break
             how = describe_end(status)
-            if not any(side.died(pid, how) for side in self._sides):
+            claimed = any(side.died(pid, how) for side in self._sides)
+            # A zygote may have passed one of theirs off as its own.
+            if not claimed or self.plan.knows(pid):
                 ended.append(facts.Died(pid, how))
         if ended:
             self._channels.read_all()

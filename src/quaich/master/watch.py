@@ -19,6 +19,8 @@ from quaich.stats.scoreboard import LANE_SINCE, PID, Scoreboard
 INTERVAL = 1.0
 _MEGABYTE = 1024 * 1024
 _MOST_SOURCES = 50000
+# The kernel opens none that is longer.
+_LONGEST_PATH = 4096
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -122,7 +124,7 @@ class Watch:
         """These are files of the application (py-auto-reload)."""
         for path in paths:
             # It is the word of a worker: whatever it says, there is an end to it.
-            if len(self._sources) < _MOST_SOURCES:
+            if len(self._sources) < _MOST_SOURCES and len(path) <= _LONGEST_PATH:
                 self._sources.setdefault(path, stamp(path))
 
     def edited(self, config: Config, now: float) -> list[Touched]:

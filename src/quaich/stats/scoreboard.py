@@ -15,6 +15,7 @@ the worker empties like a letter box.
 All clocks are CLOCK_MONOTONIC in microseconds; 0 means never, or not now.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -47,6 +48,7 @@ NOTE = 256
 """Octets of a note: its length, then that many characters."""
 
 _NOTE = struct.Struct(f"{NOTE}p")
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
 class Slot:
@@ -144,13 +146,17 @@ class Scoreboard:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._memory = mmap.mmap(fd, os.fstat(fd).st_size)
+        whole = os.fstat(fd).st_size
+        self._memory = mmap.mmap(fd, whole)
         head = memoryview(self._memory)[: 8 * HEADER].cast("Q")
         if head[0] != MAGIC:
             raise ValueError("this memory is not a scoreboard of this version")
         self.workers: int = head[1]
         self.threads: int = head[2]
         size = 8 * _cells_of(self.workers, self.threads)
+        # The head is a worker's to write, like the rest.
+        if whole != size + _notes_of(self.workers, self.threads):
+            raise ValueError("this scoreboard is of another size than it says")
         self._cells = memoryview(self._memory)[:size].cast("Q")
         self._notes = memoryview(self._memory)[size:]
 
@@ -161,11 +167,13 @@ class Scoreboard:
         head[0] = MAGIC
         head[1] = workers
         head[2] = threads
-        notes = workers * SEATS * threads * NOTE
-        fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC)
+        fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
-            os.ftruncate(fd, 8 * _cells_of(workers, threads) + notes)
+            os.ftruncate(fd, 8 * _cells_of(workers, threads) + _notes_of(workers, threads))
             os.pwrite(fd, bytes(head), 0)
+            # The kernel kills who touches memory that is no longer in the file, and the application
+            # has this descriptor too.
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
             return cls(fd)
         except BaseException:
             os.close(fd)
@@ -212,3 +220,7 @@ class Scoreboard:
 
 def _cells_of(workers: int, threads: int) -> int:
     return HEADER + workers * SEATS * (SLOT + threads * LANE)
+
+
+def _notes_of(workers: int, threads: int) -> int:
+    return workers * SEATS * threads * NOTE

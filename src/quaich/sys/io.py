@@ -12,6 +12,7 @@ where it is compiled.  Every function takes raw non-blocking descriptors.
 import os
 import select
 import socket
+import struct
 
 try:
     import cython
@@ -49,6 +50,42 @@ def send_file(fd: int, file: int, offset: int, count: int) -> int:
         return os.sendfile(fd, file, offset, count)
     except (BlockingIOError, InterruptedError):
         return -1
+
+
+def asks(fd: int) -> bool:
+    """Whether something that was sent waits in the kernel."""
+    whole = socket.socket(fileno=fd)
+    try:
+        return bool(whole.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
+    finally:
+        whole.detach()
+
+
+def half_close(fd: int) -> None:
+    """Say that nothing more will be sent."""
+    whole = socket.socket(fileno=fd)
+    try:
+        whole.shutdown(socket.SHUT_WR)
+    except OSError:
+        # Already closed by the peer, who then needs no notice.
+        pass
+    finally:
+        whole.detach()
+
+
+def abort_on_close(fd: int) -> None:
+    """Let the close that follows be an error to the peer."""
+    try:
+        whole = socket.socket(fileno=fd)
+    except OSError:
+        # Closed already: there is nothing left to abort.
+        return
+    try:
+        whole.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    finally:
+        whole.detach()
 
 
 class Acceptor:

@@ -29,7 +29,10 @@ cdef class Answerer:
     cdef public long long stamp_second
     cdef public bint closing
     cdef public bint failing
+    cdef public bint astray
     cdef public object on_exception
+    cdef public long long left
+    cdef public object on_spent
 
     @cython.locals(head=Head, environ=dict, second="long long")
     cpdef int answer(self, Connection conn, int thread, object context) except -1
@@ -52,6 +55,7 @@ cdef class Answerer:
     @cython.locals(first=bint, outcome=int)
     cdef int _failed(self, Connection conn, object error) except -1
     cdef int _report_failure(self, Connection conn, object error) except -1
+    cdef _end_astray(self, object error)
     cdef int _no_application(self, Connection conn) except -1
     cdef _internal_error(self, Connection conn)
     cdef _report_removed(self, Connection conn, list names)

@@ -8,14 +8,18 @@ Rules:
 * No exception of an application leaves this module, SystemExit and KeyboardInterrupt included.  If
   nothing was sent the client gets a 500; if something was, the connection breaks, so that half an
   answer never looks whole.
+* A process that the application forked ends where it would come back from the application: it
+  shares its parent's client, and would be a worker that nobody knows.
 """
 
+import os
 import select
+import sys
 import time
 import traceback
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, NoReturn
 
 from quaich.errors import ApplicationError
 from quaich.log.request import RequestLog, escape
@@ -60,7 +64,9 @@ class Answerer:
     every connection ends after its next reply; ``on_exception`` is shown what the application
     raises; ``noting`` that the scoreboard shows what each
     thread runs; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway protocol
-    is spoken; ``failing`` that the first thread reports a failure, and must not be interrupted.
+    is spoken; ``failing`` that the first thread reports a failure, and must not be interrupted;
+    ``astray`` that this is a process that the application forked; ``left`` is how many requests
+    are left until ``on_spent`` is called, once, 0 for no such number.
     """
 
     def __init__(
@@ -95,7 +101,10 @@ class Answerer:
         self.stamp_second = 0
         self.closing = False
         self.failing = False
+        self.astray = False
         self.on_exception: Callable[[BaseException], None] | None = None
+        self.left = 0
+        self.on_spent: Callable[[], None] = lambda: None
 
     def answer(self, conn: Connection, thread: int, context: Context | None) -> int:
         """Answer the whole request in ``conn``; one of the outcomes above.
@@ -145,6 +154,8 @@ class Answerer:
                 if application is None:
                     return self._no_application(conn)
             result = application(environ, exchange.start_response)
+            if self.astray:
+                self._end_astray(None)
             conn.result = result
             kind = type(result)
             if kind is list or kind is tuple or kind is bytes:
@@ -183,6 +194,8 @@ class Answerer:
             while True:
                 # Not a for loop: it would demand that the iterator itself can be iterated over.
                 piece = next(iterator, _END)
+                if self.astray:
+                    self._end_astray(None)
                 if piece is _END:
                     break
                 if type(piece) is not bytes:
@@ -271,6 +284,10 @@ class Answerer:
             self._close_result(conn)
         conn.app_ended = micros()
         self.slot.end(conn.home, conn.app_ended, exchange.sent)
+        if self.left:
+            self.left -= 1
+            if self.left == 0:
+                self.on_spent()
         if conn.out:
             return FLUSH
         return self.complete(conn)
@@ -321,10 +338,16 @@ class Answerer:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
+                if self.astray:
+                    self._end_astray(None)
         except BaseException as error:
+            if self.astray:
+                self._end_astray(error)
             self._log_failure(conn, error, "close() of the application's iterable raised")
 
     def _failed(self, conn: Connection, error: BaseException) -> int:
+        if self.astray:
+            self._end_astray(error)
         first = conn.home == 0
         if first:
             self.failing = True
@@ -349,6 +372,27 @@ class Answerer:
             self._internal_error(conn)
         self._close_result(conn)
         return self.app_done(conn)
+
+    def _end_astray(self, error: BaseException | None) -> NoReturn:
+        """End as a process ends that returns from its main program, or fails in it."""
+        status = 1
+        if isinstance(error, SystemExit):
+            if error.code is None or isinstance(error.code, int):
+                status = (error.code or 0) & 0xFF
+            else:
+                self.log.block(f"{error.code}\n")
+        elif error is not None:
+            self.log.block("".join(traceback.format_exception(error)))
+        else:
+            self.log.error(
+                f"pid={os.getpid()} was forked by the application and came back from its request; "
+                "ended (such a process has to end itself, by os._exit or sys.exit)"
+            )
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
 
     def _no_application(self, conn: Connection) -> int:
         self.log.error("no python application found, check your startup logs for errors")

@@ -3,6 +3,7 @@ from quaich.sys.clock cimport micros
 from quaich.sys.io cimport Poller, receive, send
 from quaich.worker.answer cimport Answerer
 from quaich.worker.connection cimport Connection, Door
+from quaich.worker.gate cimport Gate
 from quaich.worker.intake cimport Intake
 from quaich.worker.outbox cimport flush
 
@@ -15,42 +16,19 @@ cdef class Lane:
     cdef public Connection conn
 
 
-cdef class Engine:
-    cdef readonly dict doors
-    cdef readonly dict by_name
-    cdef readonly object lounge
+cdef class Engine(Gate):
     cdef readonly Intake intake
-    cdef readonly Answerer answerer
-    cdef readonly object log
-    cdef readonly int threads
     cdef readonly double http_timeout
     cdef readonly double gateway_timeout
     cdef readonly double idle_timeout
-    cdef readonly dict table
-    cdef readonly Poller poller
-    cdef readonly int signals
     cdef object on_signal
     cdef readonly list lanes
-    cdef readonly bint halted
-    cdef readonly int lifeline
     cdef readonly double now
-    cdef double next_sweep
     cdef double resume_at
-    cdef readonly bint accepting
-    cdef readonly bint unusual
-    cdef readonly bint leaving
-    cdef double leave_began
-    cdef readonly bint handing
-    cdef readonly bint shut
-    cdef readonly bint paused
-    cdef double pause_began
+    cdef readonly bint doors_shut
     cdef double starved_logged
     cdef readonly long long dropped
     cdef object clean
-    cdef object lock
-    cdef int wake
-    cdef int bell
-    cdef Poller quiet
 
     @cython.locals(table=dict, ready=list, now=double, planned=double, fd=int, conn=Connection)
     cpdef run(self, Lane lane)
@@ -68,12 +46,11 @@ cdef class Engine:
     cdef Connection _accepted(self, Door door)
     @cython.locals(conn=Connection, door=Door)
     cdef _shut_doors(self)
-    @cython.locals(conn=Connection, door=Door)
     cdef bint _adopt(self, Lane lane) except -1
+    @cython.locals(found=Connection)
+    cdef bint _claim(self, Connection conn) except -1
     @cython.locals(conn=Connection)
     cdef _hand_over(self, double now)
-    @cython.locals(door=Door)
-    cdef bint _offer(self, Connection conn, double now) except -1
     cdef _put_back(self, Connection conn)
     cdef _starved(self, object error)
     cdef _event(self, Connection conn, Lane lane)

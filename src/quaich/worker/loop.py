@@ -17,9 +17,6 @@ nor what clients send on those it has.
 
 import errno
 import os
-import socket
-import struct
-import threading
 import time
 import traceback
 from collections import deque
@@ -29,13 +26,14 @@ from contextvars import Context, copy_context
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
 from quaich.sys.clock import micros
-from quaich.sys.io import Poller, receive, send
+from quaich.sys.io import Poller, abort_on_close, asks, half_close, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.wire.reply import refusal
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
 from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
+from quaich.worker.gate import Gate
+from quaich.worker.handover import Handover
 from quaich.worker.intake import CONTINUE, READY, Intake, drop_spool
-from quaich.worker.lounge import ROOM, Guest, Lounge
 from quaich.worker.outbox import flush
 
 READ = 16384
@@ -78,14 +76,13 @@ class Lane:
         self.conn: Connection | None = None
 
 
-class Engine:
+class Engine(Gate):
     """The loop of one worker.
 
     Timeouts are in seconds: ``http_timeout`` for a whole head, for a body's first octets, and
     without progress in a reply; ``gateway_timeout`` the same where a gateway protocol is spoken;
-    ``idle_timeout`` between two requests, 0 for one request a connection.  ``signals`` is a
-    descriptor that can be read when a signal has come; ``on_signal`` acts on it; ``lounge`` is None
-    where no other worker could ever take a connection over.
+    ``idle_timeout`` between two requests, 0 for one request a connection.  ``on_signal`` acts on
+    what ``signals`` holds.
     """
 
     def __init__(
@@ -101,131 +98,22 @@ class Engine:
         idle_timeout: float,
         signals: int,
         on_signal: Callable[[], None],
-        lounge: Lounge | None = None,
+        handover: Handover | None = None,
     ) -> None:
-        self.doors = {door.fd: door for door in doors}
-        self.by_name = {(door.name, door.protocol): door for door in doors}
-        self.lounge = lounge
+        super().__init__(doors, handover, answerer, log, threads, signals)
         self.intake = intake
-        self.answerer = answerer
-        self.log = log
-        self.threads = threads
         self.http_timeout = http_timeout
         self.gateway_timeout = gateway_timeout
         self.idle_timeout = idle_timeout
         answerer.closing = idle_timeout <= 0
-        self.table: dict[int, Connection] = {}
-        self.poller = Poller(threads > 1)
-        self.signals = signals
         self.on_signal = on_signal
         self.lanes = [Lane(index) for index in range(threads)]
-        self.halted = False
-        self.lifeline = -1
         self.now = time.monotonic()
-        self.next_sweep = self.now + 1.0
         self.resume_at = 0.0
-        self.accepting = False
-        # Whether a thread has to look at the four below before it waits.
-        self.unusual = False
-        self.leaving = False
-        self.leave_began = 0.0
-        self.handing = False
-        self.shut = False
-        self.paused = False
-        self.pause_began = 0.0
+        self.doors_shut = False
         self.starved_logged = -1e9
         self.dropped = 0
         self.clean: Context = copy_context()
-        self.lock = threading.RLock()
-        self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
-        self.poller.add_signal(self.wake)
-        # Where threads wait that are paused: until the bell, which can be read until it is reset.
-        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.quiet = Poller(False)
-        self.quiet.add_signal(self.bell)
-        if signals >= 0:
-            self.poller.add_signal(signals)
-            self.quiet.add_signal(signals)
-
-    def start_accepting(self) -> None:
-        """Let connections in."""
-        with self.lock:
-            if not self.accepting and not self.leaving and not self.paused:
-                for fd in self._entrances():
-                    self.poller.add_listener(fd)
-                self.accepting = True
-
-    def stop_accepting(self) -> None:
-        """Leave connections to other workers, or in the kernel's queue."""
-        with self.lock:
-            if self.accepting:
-                for fd in self._entrances():
-                    self.poller.remove(fd)
-                self.accepting = False
-
-    def _entrances(self) -> list[int]:
-        return [*self.doors, self.lounge.fd] if self.lounge is not None else [*self.doors]
-
-    def leave(self) -> None:
-        """Stop accepting, answer what is here, then let every thread return from ``run``."""
-        with self.lock:
-            if self.leaving:
-                return
-            self.stop_accepting()
-            if self.paused:
-                self._end_pause()
-            self.leave_began = time.monotonic()
-            self.handing = self._has_heirs()
-            self.answerer.closing = self.answerer.closing or not self.handing
-            self.leaving = self.unusual = True
-        os.eventfd_write(self.wake, self.threads)
-
-    def pause(self) -> None:
-        """Take nothing, once what the threads are in is answered."""
-        with self.lock:
-            if self.paused or self.leaving or self.halted:
-                return
-            self.stop_accepting()
-            self.pause_began = time.monotonic()
-            try:
-                os.eventfd_read(self.bell)
-            except BlockingIOError:
-                pass
-            self.paused = self.unusual = True
-        os.eventfd_write(self.wake, self.threads)
-
-    def resume(self) -> None:
-        """End a pause; nobody's time has run out meanwhile."""
-        with self.lock:
-            if self.paused:
-                self._end_pause()
-                self.start_accepting()
-
-    def _end_pause(self) -> None:
-        length = time.monotonic() - self.pause_began
-        for conn in list(self.table.values()):
-            conn.deadline += length
-            if conn.body_began:
-                conn.body_began += length
-        self.next_sweep += length
-        self.paused = False
-        self.unusual = self.halted
-        os.eventfd_write(self.bell, 1)
-
-    def watch_lifeline(self, fd: int) -> None:
-        """Leave when ``fd`` ends: the master is gone."""
-        self.lifeline = fd
-        self.poller.add_signal(fd)
-        self.quiet.add_signal(fd)
-
-    def halt(self) -> None:
-        """Let every thread return from ``run`` after what it does now; who is parked goes to the
-        lounge if others stay, and is lost if not."""
-        with self.lock:
-            self.stop_accepting()
-            self.halted = self.unusual = True
-        os.eventfd_write(self.wake, self.threads)
-        os.eventfd_write(self.bell, 1)
 
     def run(self, lane: Lane) -> None:
         """One thread's loop; returns when the worker has left."""
@@ -294,7 +182,7 @@ class Engine:
         return ready
 
     def _other(self, fd: int, lane: Lane) -> None:
-        if self.lounge is not None and fd == self.lounge.fd:
+        if fd == self.lounge:
             self._adopt(lane)
         elif fd == self.signals:
             self.on_signal()
@@ -304,11 +192,7 @@ class Engine:
             except BlockingIOError:
                 pass
         elif fd == self.lifeline:
-            self.poller.remove(fd)
-            self.quiet.remove(fd)
-            self.lifeline = -1
-            self.log.warning("the master is gone; this worker finishes what it holds and leaves")
-            self.leave()
+            self.orphaned(fd)
 
     def _turn(self, lane: Lane) -> None:
         """Connections that have more whole requests here, each for another few."""
@@ -343,8 +227,8 @@ class Engine:
         once, and a front can turn to another server.
         """
         with self.lock:
-            doors = [] if self.shut else [*self.doors.values()]
-            self.shut = True
+            doors = [] if self.doors_shut else [*self.doors.values()]
+            self.doors_shut = True
         for door in doors:
             while True:
                 conn = self._accepted(door)
@@ -355,76 +239,52 @@ class Engine:
 
     def _adopt(self, lane: Lane) -> bool:
         """Go on with a connection of a worker that leaves; False when none waits."""
-        assert self.lounge is not None
+        assert self.handover is not None
         try:
-            found = self.lounge.take()
-        except ValueError as error:
-            self.log.warning(f"the lounge held what is no connection ({error}); closed")
-            return True
+            conn = self.handover.take(self.now)
         except OSError as error:
             self._starved(error)
             return False
-        if found is None:
+        if conn is None:
             return False
-        guest, fd = found
-        door = self.by_name.get((guest.door, guest.protocol))
-        if door is None:
-            # The door it came by is not one of this generation.
-            os.close(fd)
-            return True
-        conn = Connection(fd, door, guest.address, guest.port, self.answerer)
-        conn.http = guest.http
-        conn.served = guest.served
-        conn.buffer = guest.buffer
-        conn.deadline = self.now + guest.left
         if conn.buffer:
             lane.backlog.append(conn)
         else:
             self._guarded(conn, lane)
         return True
 
-    def _has_heirs(self) -> bool:
-        """Whether others go on where this worker stops: not when the master is gone, or ends."""
-        return self.lounge is not None and self.lifeline >= 0 and self.lounge.heirs()
+    def _claim(self, conn: Connection) -> bool:
+        """Take a connection that was seen parked.
+
+        Another thread may have closed it since, and its descriptor be another connection's.
+        """
+        if self.table.get(conn.fd) is not conn:
+            return False
+        found = self.table.pop(conn.fd, None)
+        if found is not None and found is not conn:
+            self._put_back(found)
+        return found is conn
 
     def _hand_over(self, now: float) -> None:
         """Put every connection that is between two requests into the lounge, if there is room."""
-        if not self._has_heirs() or now - self.leave_began > HAND_OVER:
+        handover = self.handover
+        if handover is None or not self.has_heirs() or now - self.leave_began > HAND_OVER:
             self.handing = False
             self.leave_began = now
             self.answerer.closing = True
             return
         for conn in list(self.table.values()):
-            if conn.state != HEAD or self.table.pop(conn.fd, None) is not conn:
+            if conn.state != HEAD or not self._claim(conn):
                 continue
             # Looked at again, now that no other thread can have it.
-            if conn.state != HEAD or len(conn.buffer) > ROOM:
+            if conn.state != HEAD or not handover.fits(conn):
                 self._put_back(conn)
-            elif self._offer(conn, now):
+            elif handover.offer(conn, now):
                 # Taken out before it is closed: it lives on elsewhere, and would be reported here.
                 self._close(conn)
             else:
                 self._put_back(conn)
                 return
-
-    def _offer(self, conn: Connection, now: float) -> bool:
-        assert self.lounge is not None
-        door = conn.door
-        guest = Guest(
-            door.name,
-            door.protocol,
-            conn.address,
-            int(conn.port),
-            conn.http,
-            conn.served,
-            max(0.0, conn.deadline - now),
-            conn.buffer,
-        )
-        try:
-            return self.lounge.offer(guest, conn.fd)
-        except OSError as error:
-            self.log.error(f"a connection cannot be handed over: {error.strerror}")
-            return False
 
     def _put_back(self, conn: Connection) -> None:
         if conn.suspended and self.threads > 1:
@@ -435,7 +295,7 @@ class Engine:
 
     def hand_over(self) -> None:
         """Give away at once whom others can serve."""
-        if self._has_heirs():
+        if self.has_heirs():
             now = time.monotonic()
             if not self.leaving:
                 self.leave_began = now
@@ -445,7 +305,7 @@ class Engine:
         """Out of descriptors or memory: wait a moment, and let idle clients make room."""
         if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
             # Another thread may have let go of the socket meanwhile.
-            if error.errno != errno.EPERM and not self.shut:
+            if error.errno != errno.EPERM and not self.doors_shut:
                 self.log.error(f"accept failed: {error.strerror}")
             return
         self.stop_accepting()
@@ -463,7 +323,7 @@ class Engine:
         ]
         idle.sort(key=_deadline)
         for conn in idle[: max(1, len(idle) // 8)]:
-            if self.table.pop(conn.fd, None) is conn:
+            if self._claim(conn):
                 self._close(conn)
 
     def _event(self, conn: Connection, lane: Lane) -> None:
@@ -653,7 +513,7 @@ class Engine:
         conn.state = LINGER
         conn.deadline = self.now + LINGER_SECONDS
         drop_spool(conn)
-        _half_close(conn.fd)
+        half_close(conn.fd)
         self._park(conn, False)
 
     def _close(self, conn: Connection) -> None:
@@ -677,7 +537,7 @@ class Engine:
 
     def _reset(self, conn: Connection) -> None:
         """Close so that the peer sees an error, even where the end of the reply is the close."""
-        _abort_on_close(conn.fd)
+        abort_on_close(conn.fd)
         self._drop(conn)
 
     def _sweep(self, now: float) -> None:
@@ -689,9 +549,9 @@ class Engine:
             due = conn.deadline
             if self.leaving and not self.handing and conn.state == HEAD and not conn.buffer:
                 due = min(due, self.leave_began + IDLE_LEAVE)
-                if due < now and _asks(conn.fd):
+                if due < now and asks(conn.fd):
                     continue
-            if due < now and self.table.pop(conn.fd, None) is conn:
+            if due < now and self._claim(conn):
                 self._expire(conn)
 
     def _expire(self, conn: Connection) -> None:
@@ -712,7 +572,7 @@ class Engine:
         now = time.monotonic()
         if self.handing:
             self._hand_over(now)
-        elif self.lounge is not None:
+        elif self.handover is not None:
             # Nobody else reads it any more.
             self.now = now
             while self._adopt(lane):
@@ -728,51 +588,12 @@ class Engine:
         return not self.table
 
     def close(self) -> None:
-        """Close what the loop holds; the listeners themselves belong to the master."""
+        """Close what the loop holds."""
         for conn in list(self.table.values()):
-            if self.table.pop(conn.fd, None) is conn:
+            if self._claim(conn):
                 self._drop(conn)
-        if self.lounge is not None:
-            self.lounge.close()
-        self.poller.close()
-        self.quiet.close()
-        os.close(self.wake)
-        os.close(self.bell)
+        self.shut()
 
 
 def _deadline(conn: Connection) -> float:
     return conn.deadline
-
-
-def _asks(fd: int) -> bool:
-    """Whether a request waits in the kernel, which a busy worker has not come to yet."""
-    whole = socket.socket(fileno=fd)
-    try:
-        return bool(whole.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except OSError:
-        return False
-    finally:
-        whole.detach()
-
-
-def _half_close(fd: int) -> None:
-    whole = socket.socket(fileno=fd)
-    try:
-        whole.shutdown(socket.SHUT_WR)
-    except OSError:
-        # Already closed by the peer, who then needs no notice.
-        pass
-    finally:
-        whole.detach()
-
-
-def _abort_on_close(fd: int) -> None:
-    try:
-        whole = socket.socket(fileno=fd)
-    except OSError:
-        # Closed already: there is nothing left to abort.
-        return
-    try:
-        whole.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    finally:
-        whole.detach()

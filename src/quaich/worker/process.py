@@ -10,12 +10,13 @@ from quaich.config.effective import Config
 from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
-from quaich.stats.scoreboard import ACCEPTING, Scoreboard
+from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
 from quaich.sys.io import Acceptor
-from quaich.worker import grievance, logswitch, startup
+from quaich.worker import grievance, logswitch, resources, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
+from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
@@ -88,10 +89,17 @@ def run_worker(
         dynamic=Notices(log.warning, points, dynamic is not None).note,
     )
     answerer.on_exception = grievance.listener(grievance.of(config), on_spent)
+    if lifeline is not None and config.max_requests:
+        answerer.left = config.max_requests + config.max_requests_delta * (slot - 1)
+        answerer.on_spent = _teller(config, mine, answerer.left, on_spent)
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signals = Signals(reader, slot, mine, on_abandon, log)
+    handover = None
+    if lounge is not None:
+        place = Lounge(*lounge, lambda: scoreboard.heirs)
+        handover = Handover(place, doors, answerer, log)
     engine = Engine(
-        doors=list(doors),
+        doors=list(resources.served(config, slot, doors)),
         intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
         answerer=answerer,
         log=log,
@@ -101,7 +109,7 @@ def run_worker(
         idle_timeout=float(config.http_keepalive),
         signals=reader,
         on_signal=signals.read,
-        lounge=Lounge(*lounge, lambda: scoreboard.heirs) if lounge is not None else None,
+        handover=handover,
     )
     signals.install(engine, writer, supervised=lifeline is not None)
     if board is not None:
@@ -130,6 +138,19 @@ def run_worker(
             thread.join()
         engine.close()
     return signals.status
+
+
+def _teller(
+    config: Config, slot: Slot, most: int, on_spent: Callable[[str], None]
+) -> Callable[[], None]:
+    """What tells that all requests are answered; one that is too young waits for the master."""
+    begun = time.monotonic()
+
+    def tell() -> None:
+        if time.monotonic() - begun >= config.min_worker_lifetime:
+            on_spent(f"requests={slot.served()} max-requests={most}")
+
+    return tell
 
 
 def _door(listener: BoundListener, common: dict[str, Any]) -> Door:

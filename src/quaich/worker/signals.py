@@ -27,6 +27,7 @@ import errno
 import faulthandler
 import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -74,6 +75,7 @@ class Signals:
         self._on_abandon = on_abandon
         self._log = log
         self._engine: Engine | None = None
+        self._reading = threading.Lock()
         self.status = 0
         self.on_log: Callable[[], None] = lambda: None
 
@@ -96,10 +98,14 @@ class Signals:
         faulthandler.register(signal.SIGUSR2, file=2, all_threads=True, chain=True)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
             signal.signal(number, self._at_once)
-        os.register_at_fork(after_in_child=_belong_to_nobody)
+        os.register_at_fork(after_in_child=self._belong_to_nobody)
 
     def read(self) -> None:
-        """Act on what the pipe holds."""
+        """Act on what the pipe holds, in its order, whichever threads come to read it."""
+        with self._reading:
+            self._read()
+
+    def _read(self) -> None:
         try:
             numbers = os.read(self._reader, 64)
         except BlockingIOError:
@@ -157,6 +163,18 @@ class Signals:
             return
         raise InterruptedError(errno.EINTR, "woken by SIGWINCH")
 
+    def _belong_to_nobody(self) -> None:
+        """In a process that the application forked: it shares the worker's pipe, its epoll and its
+        place on the scoreboard, so no handler of ours may run there, nor the engine."""
+        assert self._engine is not None
+        self._engine.answerer.astray = True
+        signal.set_wakeup_fd(-1)
+        faulthandler.unregister(signal.SIGUSR2)
+        for number in _HANDLED:
+            handler = signal.getsignal(number)
+            if handler is _noted or isinstance(getattr(handler, "__self__", None), Signals):
+                signal.signal(number, signal.SIG_DFL)
+
     def _leave(self, number: int, frame: FrameType | None) -> None:
         """Inside a request others need not wait for its end."""
         self.status = self.status or EXIT_LEFT
@@ -187,17 +205,6 @@ class Signals:
         self.status = EXIT_ENDED
         assert self._engine is not None
         self._engine.halt()
-
-
-def _belong_to_nobody() -> None:
-    """In a process that the application forked: it shares the worker's pipe, its epoll and its
-    place on the scoreboard, so no handler of ours may run there."""
-    signal.set_wakeup_fd(-1)
-    faulthandler.unregister(signal.SIGUSR2)
-    for number in _HANDLED:
-        handler = signal.getsignal(number)
-        if handler is _noted or isinstance(getattr(handler, "__self__", None), Signals):
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _noted(number: int, frame: FrameType | None) -> None:

@@ -21,6 +21,7 @@ lifeline after, when it also removes the files that the master can no longer rem
 """
 
 import atexit
+import contextlib
 import gc
 import os
 import select
@@ -45,6 +46,7 @@ from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
 
 _GO = b"!"
+_DYING = 1.0
 _UNHEARD = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -90,6 +92,7 @@ class Zygote:
         self._hooks: list[tuple[str, warm.Hook]] = []
         self._ours = inherited.descriptors()
         self._sources = Reporter(self._config.py_auto_reload_ignore, self._tell_sources)
+        self._pid = os.getpid()
         # The slots that had a worker: the next one there replaces it.
         self._forked: set[int] = set()
 
@@ -129,6 +132,8 @@ class Zygote:
 
     def _wait_for_work(self) -> int:
         """As a zygote that has what it needs: say so, and fork until the master is gone."""
+        if self._is_astray():
+            return 1
         for level, text in inherited.remarks(inherited.look(self._ours)):
             getattr(self._log, level)(text)
         self._report_sources()
@@ -146,6 +151,19 @@ class Zygote:
         self._send(messages.Loaded())
         process.outlive_parent()
         return self._serve()
+
+    def _is_astray(self) -> bool:
+        """Whether this is a process that the application forked while it was loaded or set up.
+
+        It would take what the master says to its parent, and be a worker that nobody knows.
+        """
+        if os.getpid() == self._pid:
+            return False
+        self._log.error(
+            f"pid={os.getpid()} was forked by the application and came back from it; ended "
+            "(such a process has to end itself, by os._exit)"
+        )
+        return True
 
     # What the master is told.
 
@@ -181,12 +199,13 @@ class Zygote:
             packet = b""
             fds: list[int] = []
             if self._bootstrap.lifeline not in ready:
-                packet, fds, _, _ = socket.recv_fds(
-                    self._channel, messages.LIMIT, 2, socket.MSG_CMSG_CLOEXEC
-                )
+                # A master that was killed before it had read everything leaves an error.
+                with contextlib.suppress(ConnectionError):
+                    packet, fds, _, _ = socket.recv_fds(
+                        self._channel, messages.LIMIT, 2, socket.MSG_CMSG_CLOEXEC
+                    )
             if not packet:
-                for path, device, inode in self._bootstrap.leftovers:
-                    remove_file(path, (device, inode))
+                self._clean_up()
                 return 0
             message = messages.decode(packet)
             if isinstance(message, messages.Fork):
@@ -195,6 +214,15 @@ class Zygote:
                 self._refork(message, fds)
             for fd in fds:
                 os.close(fd)
+
+    def _clean_up(self) -> None:
+        """Remove what the master can no longer remove, if it is the master that is gone."""
+        poller = select.poll()
+        poller.register(self._bootstrap.lifeline, select.POLLIN)
+        # The kernel closes what the dead held one after the other.
+        if poller.poll(_DYING * 1000):
+            for path, device, inode in self._bootstrap.leftovers:
+                remove_file(path, (device, inode))
 
     def _fork(self, message: messages.Fork) -> None:
         slot = message.slot
@@ -248,6 +276,7 @@ class Zygote:
 
     def _pass(self, name: str, live: Callable[[], int], gate: int) -> NoReturn:
         """In the new process: wait at the gate, then live."""
+        self._pid = os.getpid()
         for number in _UNHEARD:
             signal.signal(number, signal.SIG_DFL)
         status = 1
@@ -297,13 +326,15 @@ class Zygote:
             self._log.error(f"worker={slot} pid={os.getpid()} is not ready: {error}")
             self._send(messages.NotReady(slot, str(error), error.status))
             return error.status
+        if self._is_astray():
+            return 1
         if slot == 1 and self._config.py_auto_reload:
             self._report_sources()
             self._sources.keep_reporting(self._config.py_auto_reload)
         status = run_worker(
             config=self._config,
             apps=self._apps,
-            doors=resources.served(self._config, slot, self._doors),
+            doors=self._doors,
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,

@@ -4,7 +4,7 @@ from quaich.config import kinds
 from quaich.config.options.row import DIFFERS, NO_ARGUMENT, NO_EFFECT, Option
 
 _RELIEF = "the next worker is ready before this one leaves"
-_LOOKED_AT = f"{_RELIEF}, and the master looks once a second, so it may serve somewhat more"
+_SERVES_ON = f"{_RELIEF}, so it serves somewhat more: what comes while that one starts"
 _MEGABYTES = f"{_RELIEF}; the master looks once a second, whether or not there are requests"
 
 OPTIONS = (
@@ -34,7 +34,7 @@ OPTIONS = (
         short="R",
         default=0,
         relation=DIFFERS,
-        why=_LOOKED_AT,
+        why=_SERVES_ON,
     ),
     Option(
         "max-requests-delta",
