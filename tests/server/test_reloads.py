@@ -294,3 +294,21 @@ def test_a_version_that_does_not_work_changes_nothing(
         server.wait_line("generation=2 dropped, generation=1 serves on", 30)
     assert load.failures == []
     assert get(address).startswith("one")
+
+
+def test_a_master_that_cannot_be_replaced_refuses_the_zygote_of_another_version(
+    site: Site, tmp_path: Path
+) -> None:
+    installed = Installed(tmp_path / "lib")
+    server, address = site.serve(env=installed.env)
+    # It runs, but cannot read what the running master would hand over.
+    estate = installed.package / "master" / "estate.py"
+    estate.write_text(estate.read_text().replace('data["lifeline"]', 'data["other"]'))
+    installed.change('\n__version__ = "99.1"\n')
+    with Load(address) as load:
+        os.kill(server.pid, signal.SIGHUP)
+        server.wait_line("the master stays what it is, quaich=.*cannot be read: 'other'")
+        server.wait_line("generation=2 dropped.*quaich=99.1 is installed, and the master is still")
+    assert load.failures == []
+    assert "Traceback" not in server.log
+    assert get(address).startswith("one")

@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "quaich"
 # The exceptions come before the kernel calls, which raise them.
 LAYERS = {
     "errors": 0,
+    "values": 0,
     "sys": 1,
     "wire": 2,
     "config": 2,

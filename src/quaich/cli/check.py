@@ -5,7 +5,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from quaich.cli import checkfix
 from quaich.cli.checkreport import Report, as_json, as_text, located, path_of
@@ -15,6 +14,7 @@ from quaich.config.codes import ERROR, diagnose
 from quaich.config.resolve import Resolution, read_compatible, read_modern
 from quaich.config.sources import Host
 from quaich.errors import ConfigError, UsageError
+from quaich.values import dataclass, field
 
 USAGE = """\
 Usage: quaich check [options] FILE...          each file is one configuration

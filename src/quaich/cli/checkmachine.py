@@ -11,7 +11,6 @@ import pwd
 import socket
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 
 from quaich.config.base import Diagnostic, ListenSpec
 from quaich.config.codes import NOTE, WARNING, diagnose
@@ -19,6 +18,7 @@ from quaich.config.effective import Config
 from quaich.errors import ConfigError
 from quaich.log.file import Target
 from quaich.net.address import Address, Kind, parse
+from quaich.values import replace
 
 _PERMISSIONS = ("QX404", "QX406", "QX411")
 _WRITTEN = ("pidfile", "safe-pidfile", "logto", "daemonize", "daemonize2")

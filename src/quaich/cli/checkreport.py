@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 from quaich.config.base import Diagnostic, printable
 from quaich.config.codes.row import ERROR, NOTE, WARNING
+from quaich.values import dataclass, field, replace
 
 _SEVERITIES = (ERROR, WARNING, NOTE)
 

@@ -4,13 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from quaich.cli import secrets
 from quaich.config.effective import Config
 from quaich.config.options import TABLE
 from quaich.config.resolve import read_compatible, read_modern
 from quaich.config.sources import Host
+from quaich.values import dataclass
 
 USAGE = """\
 Usage: quaich config [--origin] [--json] FILE|OPTIONS...

@@ -9,12 +9,12 @@ import socket
 import struct
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from quaich.cli import procs
 from quaich.config.effective import Config
 from quaich.errors import QuaichError
 from quaich.master import rendezvous
+from quaich.values import dataclass
 
 _CONFIGURATIONS = (".ini", ".xml", ".yaml", ".yml", ".json", ".js", ".toml")
 _CREDENTIALS = struct.Struct("=3i")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 from quaich.errors import QuaichError, UsageError
 
 if TYPE_CHECKING:
+    from quaich.cli.consult import Reading
     from quaich.config.effective import Config
-    from quaich.config.resolve import Resolution
 
 INTERRUPTED = 130
 # Set by a master that is executed anew, in place.
@@ -108,23 +108,23 @@ def _unknown_command(word: str) -> UsageError:
 def _compatible(argv: list[str]) -> int:
     if argv[1:] == ["--version"]:
         return _version(argv)
-    from quaich.config.resolve import read_compatible
+    from quaich.cli.consult import COMPATIBLE
 
-    return _serve(argv, read_compatible)
+    return _serve(argv, COMPATIBLE)
 
 
 def _modern(argv: list[str]) -> int:
-    from quaich.config.resolve import read_modern
+    from quaich.cli.consult import MODERN
 
-    return _serve(argv, read_modern)
+    return _serve(argv, MODERN)
 
 
-def _serve(argv: list[str], read: "Callable[..., Resolution]") -> int:
+def _serve(argv: list[str], door: str) -> int:
     from quaich.errors import ConfigError
 
     fallback = ""
     try:
-        status, fallback = _start(argv, read)
+        status, fallback = _start(argv, door)
         if status != 1:
             return status
     except ConfigError as error:
@@ -135,19 +135,21 @@ def _serve(argv: list[str], read: "Callable[..., Resolution]") -> int:
     if not fallback:
         return status
     sys.stderr.write(f"quaich: the configuration failed; starting with {fallback} [QX149]\n")
-    return _start([argv[0], fallback], read)[0]
+    return _start([argv[0], fallback], door)[0]
 
 
-def _start(argv: list[str], read: "Callable[..., Resolution]") -> tuple[int, str]:
+def _start(argv: list[str], door: str) -> tuple[int, str]:
     """Do what the configuration says; the exit status, and what to try if that is 1."""
-    from quaich.config.sources import Host
+    from quaich.cli import consult
 
     # A reload reads the same sources again, but the environment and stdin of the start.
     environ = {k: v for k, v in os.environ.items() if not k.startswith(_RESUME)}
-    host = Host()
+    stdin: bytes | None = None
 
     def reload() -> "Config":
-        again = read(argv, environ, host)
+        nonlocal stdin
+        again = consult.begin(door, argv, environ, stdin).wait()
+        stdin = again.stdin
         if again.action:
             raise QuaichError(f"the configuration now asks for {again.action}")
         return again.config
@@ -156,37 +158,37 @@ def _start(argv: list[str], read: "Callable[..., Resolution]") -> tuple[int, str
         from quaich.master.run import resume
 
         return resume(reload), ""
-    resolution = read(argv, environ, host)
-    for text in resolution.printed:
-        _print(f"{text}\n", sys.stderr)
-    if resolution.action:
-        return _act(argv, resolution), resolution.fallback
-    if resolution.config.show_config:
-        from quaich.config.resolve import dump
-
-        _print(dump(resolution.items), sys.stderr)
-
+    pending = consult.begin(door, argv, environ)
+    # Most of a start is reading modules: this process does its part while the other does.
     from quaich.master.run import start
 
-    return start(resolution.config, reload), resolution.fallback
+    reading = pending.wait()
+    stdin = reading.stdin
+    for text in reading.printed:
+        _print(f"{text}\n", sys.stderr)
+    if reading.action:
+        return _act(argv, reading), reading.fallback
+    if reading.shown:
+        _print(reading.shown, sys.stderr)
+    return start(reading.config, reload), reading.fallback
 
 
-def _act(argv: list[str], resolution: "Resolution") -> int:
+def _act(argv: list[str], reading: "Reading") -> int:
     """What a configuration asks for instead of serving."""
-    if resolution.action == "version":
+    if reading.action == "version":
         return _version(argv)
-    if resolution.action == "help":
+    if reading.action == "help":
         return _help_options(argv[0])
-    if resolution.action == "dump-options":
+    if reading.action == "dump-options":
         from quaich.config.options import COMPATIBLE_NAMES
 
         return _print("".join(f"{name}\n" for name in COMPATIBLE_NAMES))
-    if resolution.action in ("exit", "get"):
-        _print("".join(f"{text}\n" for text in resolution.output))
-        return resolution.status
+    if reading.action in ("exit", "get"):
+        _print("".join(f"{text}\n" for text in reading.output))
+        return reading.status
     from quaich.cli import errands
 
-    return errands.run(resolution.action, resolution.output[0])
+    return errands.run(reading.action, reading.output[0])
 
 
 def _help_options(program: str) -> int:

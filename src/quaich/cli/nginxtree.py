@@ -8,7 +8,8 @@ import glob
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from quaich.values import dataclass, field
 
 _TOKEN = re.compile(
     r"""\s+|\#[^\n]*|(?P<sign>[;{}])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""

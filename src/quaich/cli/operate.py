@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quaich.cli import find, procs
@@ -17,6 +16,7 @@ from quaich.config.base import printable
 from quaich.config.suggest import hint
 from quaich.errors import QuaichError, UsageError
 from quaich.master import requests
+from quaich.values import dataclass
 
 USAGE = """\
 Usage: quaich reload [--brutal|--chain] [--workers] [SERVER]

@@ -5,10 +5,10 @@ a freshly executed interpreter.  A text that is not a configuration of this vers
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 from quaich.errors import ConfigError
+from quaich.values import asdict, dataclass, fields
 
 ERROR = "error"
 WARNING = "warning"

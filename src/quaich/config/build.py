@@ -7,7 +7,6 @@ anything that only deserves a word becomes a note of the configuration.
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from quaich.config import declare, remarks
@@ -28,6 +27,7 @@ from quaich.config.sources import Host
 from quaich.config.suggest import hint
 from quaich.config.together import Together
 from quaich.errors import ConfigError, UsageError
+from quaich.values import replace
 
 COMPATIBLE = "compatible"
 MODERN = "modern"

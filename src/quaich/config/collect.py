@@ -8,7 +8,6 @@ of files, and files without end, are refused.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from quaich.config import arithmetic, declare, reading, substitute
 from quaich.config.base import Diagnostic
@@ -20,6 +19,7 @@ from quaich.config.logic import Logic, Refusal
 from quaich.config.options import BY_LONG_NAME
 from quaich.config.sources import STDIN, Host
 from quaich.errors import ConfigError
+from quaich.values import replace
 
 MAX_FILES = 1000
 MAX_ITEMS = 100_000

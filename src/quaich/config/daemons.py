@@ -6,10 +6,10 @@ with commas between them, and ``\\,`` for a comma inside a value, as uWSGI's key
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from quaich.config.kinds import Kind, Reading, Refused, is_false
 from quaich.config.suggest import nearest
+from quaich.values import dataclass, replace
 
 TERM = 15
 MOST_THROTTLE = 180

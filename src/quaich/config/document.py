@@ -5,8 +5,9 @@ by raising ``Malformed``, whose line and column count from 1 (a column of 0 is n
 bounds depth and number itself: nothing a file holds may exhaust memory or the stack.
 """
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from quaich.values import dataclass, field
 
 MAX_DEPTH = 32
 MAX_VALUES = 100_000

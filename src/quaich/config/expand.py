@@ -9,7 +9,6 @@ expanded like all others, with a remark.
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 
 from quaich.config import substitute
 from quaich.config.base import Diagnostic
@@ -17,6 +16,7 @@ from quaich.config.codes import diagnose
 from quaich.config.item import PLACEHOLDER, Item
 from quaich.config.options import BY_LONG_NAME
 from quaich.errors import ConfigError
+from quaich.values import dataclass, field, replace
 
 # What uWSGI applies while it reads, and quaich does not.
 AT_ONCE = frozenset(

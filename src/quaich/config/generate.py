@@ -16,9 +16,8 @@ _HEAD = '''"""The frozen configuration: one typed field per implemented option.
 Generated from the option table by ``python -m quaich.config.generate``; do not edit.
 """
 
-from dataclasses import dataclass
-
 from quaich.config.base import ConfigBase, Diagnostic, ListenSpec
+from quaich.values import dataclass
 
 __all__ = ["FIXED", "Config", "Diagnostic", "ListenSpec"]
 

@@ -7,10 +7,10 @@ action out of the log.
 """
 
 import re
-from dataclasses import dataclass
 
 from quaich.config.kinds import Kind, Reading, Refused
 from quaich.config.suggest import nearest
+from quaich.values import dataclass
 
 PHASES = (
     *("asap", "pre-jail", "in-jail", "as-root", "as-user", "as-user-atexit", "pre-app"),

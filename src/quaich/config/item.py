@@ -1,6 +1,6 @@
 """One setting as some source wrote it, before anything is made of it."""
 
-from dataclasses import dataclass
+from quaich.values import dataclass
 
 FILE = "file"
 COMMAND_LINE = "command line"

@@ -13,8 +13,9 @@ place and the option's name.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from quaich.values import dataclass
 
 DEFAULT_KEEPALIVE = 75
 AUTO = 0

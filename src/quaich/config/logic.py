@@ -11,10 +11,10 @@ with a remark.  A loop whose body holds blocks runs value by value.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from quaich.config.item import Item
+from quaich.values import dataclass, field, replace
 
 LOOPS = ("for", "for-glob", "for-times", "for-readline")
 CLOSERS = frozenset(("endfor", "end-for", "endif", "end-if", "end"))

@@ -6,7 +6,6 @@ configuration, which is logged once at the start.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from quaich.config import commandline, environment
 from quaich.config.build import COMPATIBLE, MAX_NOTES, MODERN, Builder
@@ -18,6 +17,7 @@ from quaich.config.options.row import OPTIONAL
 from quaich.config.remarks import shorten
 from quaich.config.sources import Host
 from quaich.errors import ConfigError, UsageError
+from quaich.values import dataclass
 
 __all__ = ["MAX_NOTES", "Resolution", "compatible", "dump", "modern", "shorten"]
 

@@ -34,19 +34,18 @@ class Fetched(NamedTuple):
 class Host:
     """The machine that the configuration is read on.
 
-    One is kept for the life of a server: what stdin held can be read only once, and a reload
-    needs it again.
+    ``stdin`` is what the standard input held, once it was read: a reload needs it again.
     """
 
-    def __init__(self) -> None:
-        self._stdin: bytes | None = None
+    def __init__(self, stdin: bytes | None = None) -> None:
+        self.stdin = stdin
 
     def read(self, path: str) -> bytes:
         """The content of a file, or of stdin for ``-``."""
         if path == STDIN:
-            if self._stdin is None:
-                self._stdin = _read_whole(0, "stdin")
-            return self._stdin
+            if self.stdin is None:
+                self.stdin = _read_whole(0, "stdin")
+            return self.stdin
         try:
             # Without O_NONBLOCK, opening a fifo would wait for its writer.
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)

@@ -5,7 +5,6 @@ Pure: looks at the items and the ``Config`` only.  The machine is examined elsew
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quaich.config.base import Diagnostic, ListenSpec
 from quaich.config.codes import diagnose
@@ -13,6 +12,7 @@ from quaich.config.effective import Config
 from quaich.config.item import PLACEHOLDER, Item
 from quaich.config.options import BY_LONG_NAME
 from quaich.config.options.row import DIFFERS, NO_EFFECT, PLANNED, REFUSED
+from quaich.values import dataclass
 
 _TEMPORARY = ("/tmp/", "/var/tmp/")
 _LOOPBACK = re.compile(r"(127\.[0-9.]+|localhost|\[::1\]):")

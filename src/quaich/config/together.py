@@ -6,12 +6,12 @@ their bounds, with a word, where there is one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from quaich.config.base import Diagnostic, ListenSpec
 from quaich.config.codes import diagnose
 from quaich.errors import ConfigError
+from quaich.values import replace
 
 CONTRADICTION = "QX134"
 BOUNDED = "QX135"

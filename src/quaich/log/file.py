@@ -7,9 +7,9 @@ or for an address a QuaichError.
 import os
 import re
 import socket
-from dataclasses import dataclass
 
 from quaich.errors import QuaichError
+from quaich.values import dataclass
 
 _ADDRESS = re.compile(r"([^/]*):([0-9]{1,5})")
 

@@ -6,13 +6,13 @@ does not make a plan is a ValueError: it was written by another version.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.plan import Plan
 from quaich.master.vocabulary import Policy
+from quaich.values import asdict
 
 Data = dict[str, Any]
 

@@ -10,13 +10,13 @@ import signal
 import socket
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from quaich.master import vocabulary as facts
 from quaich.master.policy import policy_of
 from quaich.master.refork import Reforks
 from quaich.master.side import House
+from quaich.values import dataclass
 from quaich.worker import messages
 
 _CREDENTIALS = struct.Struct("=3i")

@@ -27,8 +27,9 @@ the end and has to guess meanwhile.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from quaich.values import dataclass, replace
 
 SPARE2_IDLE = 10
 """Looks with too many idle workers before ``spare2`` lets one go."""

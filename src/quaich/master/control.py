@@ -10,7 +10,6 @@ import stat
 import struct
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from quaich.master.fleet import Phase
 from quaich.master.side import BaseSide, House
 from quaich.master.vocabulary import Action, Answer, Asked, Leave, Meaning, Progress
 from quaich.net.listen import remove_file
+from quaich.values import dataclass
 
 MOST_CLIENTS = 64
 ASK_SECONDS = 5.0

@@ -13,7 +13,6 @@ import select
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +26,7 @@ from quaich.master.vocabulary import Asked, Meaning
 from quaich.master.watch import changed, stamp
 from quaich.sys import process
 from quaich.sys.process import describe_end
+from quaich.values import replace
 
 _INTERVAL = 1.0
 _SOON = 0.1

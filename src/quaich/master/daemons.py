@@ -12,11 +12,11 @@ wanted twice, are two daemons.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
 from quaich.config.daemons import Daemon
+from quaich.values import asdict, dataclass
 
 SHORT_LIFE = 10.0
 KILL = 9

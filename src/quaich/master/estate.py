@@ -5,7 +5,6 @@ and is a ValueError.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from quaich.config.effective import Config
@@ -15,6 +14,7 @@ from quaich.master.plan import Plan
 from quaich.master.policy import policy_of
 from quaich.master.vocabulary import Asked, Meaning
 from quaich.net.listen import BoundListener
+from quaich.values import asdict, dataclass, field
 
 
 @dataclass(frozen=True)

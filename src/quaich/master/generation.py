@@ -5,10 +5,10 @@ before the next one follows.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 
 from quaich.master.vocabulary import Policy
+from quaich.values import dataclass, field
 
 SHORT_LIFE = 1.0
 FIRST_PAUSE = 1.0

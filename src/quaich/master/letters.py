@@ -4,9 +4,8 @@ Pure: octets in, a list of what they mean out.  White space is nothing, so that 
 asks for one thing; a letter without a meaning is named once a burst, and ignored.
 """
 
-from dataclasses import dataclass
-
 from quaich.master.vocabulary import Meaning
+from quaich.values import dataclass
 
 MEANINGS = {
     "r": Meaning.RELOAD,

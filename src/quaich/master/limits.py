@@ -14,9 +14,9 @@ Limits of 0 are none.  Times are in seconds, memory in octets.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from quaich.master.vocabulary import Breach, Limits, Verdict
+from quaich.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from quaich import __version__
 from quaich.config.base import WARNING
@@ -32,6 +31,7 @@ from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.process import describe_end, let_go
+from quaich.values import dataclass, replace
 from quaich.worker import messages, startup
 from quaich.worker.bootstrap import Bootstrap
 
@@ -83,6 +83,8 @@ class Master:
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
         self._deaf = False
+        # Whether this process is still as it was when it was started.
+        self._untouched = state is None
         if state:
             self._resume(state)
         else:
@@ -414,7 +416,8 @@ class Master:
                 leftovers=self._estate.leftovers,
                 board=self._estate.board and self._estate.board[1],
             )
-            pid = spawn(bootstrap)
+            pid = spawn(bootstrap, self._untouched)
+            self._untouched = False
         except BaseException:
             ours.close()
             raise

@@ -5,7 +5,7 @@ reload, RELOADING before one, STOPPING, a STATUS in words, the watchdog's sign o
 time while something loads; that for at most ``LONGEST``, so that a start that hangs is still ended.
 """
 
-from dataclasses import dataclass
+from quaich.values import dataclass
 
 LONGEST = 600.0
 """Seconds for which more time is asked: the slowest start that is taken for one."""

@@ -5,7 +5,6 @@ wrote on the scoreboard is their own word; a note of a request was escaped when 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from quaich.master.generation import Generation, Handle, Post, Stage
@@ -21,6 +20,7 @@ from quaich.stats.scoreboard import (
     Scoreboard,
     Slot,
 )
+from quaich.values import asdict, dataclass
 
 _MILLION = 1000000
 

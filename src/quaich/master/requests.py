@@ -10,10 +10,10 @@ expected: what is no object, a command or a key that is not known, a value of an
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from quaich.config.suggest import hint
 from quaich.master.vocabulary import Meaning
+from quaich.values import dataclass
 
 LIMIT = 4096
 """Octets of a request, with the end of its line."""

@@ -6,8 +6,9 @@ there is nothing to decide about waking.  A request that runs, and a connection 
 server awake.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+
+from quaich.values import dataclass
 
 
 @dataclass(frozen=True)

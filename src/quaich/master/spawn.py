@@ -1,44 +1,43 @@
-"""Executing a zygote: a fresh interpreter that inherits exactly what it was given.
+"""Starting a zygote: a fresh interpreter that inherits exactly what it was given.
 
 It is the one that runs the master, or that of a virtual environment of another Python.  The latter
-is the application's, so privileges are dropped before it is executed.
+is the application's, so privileges are dropped before it is executed.  The first zygote of a server
+is a fork instead, where that makes no difference to the application; see ``likeness``.
 """
 
 import contextlib
 import os
 import signal
 import socket
+import sys
+from typing import NoReturn
 
 from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log
-from quaich.master import launch
+from quaich.master import launch, likeness
 from quaich.sys import process
-from quaich.sys.process import reset_signals
 from quaich.worker import hooks, messages, resources, startup
 from quaich.worker.bootstrap import Bootstrap
 
 
-def spawn(bootstrap: Bootstrap) -> int:
-    """Start a zygote; its pid.  Raises OSError when there can be no more processes."""
-    file = os.memfd_create("quaich-bootstrap", 0)
+def spawn(bootstrap: Bootstrap, first: bool) -> int:
+    """Start a zygote; its pid.  Raises OSError when there can be no more processes.
+
+    ``first`` says that this process has been the server's from its start and had none yet.
+    """
+    # A signal for the child must not run our handlers in it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        os.write(file, bootstrap.to_json().encode())
-        # A signal for the child must not run our handlers in it, before it is executed.
-        everything = signal.valid_signals()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, everything)
-        try:
-            pid = os.fork()
-            if pid == 0:
-                _execute(bootstrap, file)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        pid = os.fork()
+        if pid == 0:
+            _live(bootstrap, first)
     finally:
-        os.close(file)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 
-def _execute(bootstrap: Bootstrap, file: int) -> None:
+def _live(bootstrap: Bootstrap, first: bool) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         if not bootstrap.config.honour_stdin:
@@ -46,15 +45,21 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
             os.setpgid(0, 0)
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
-        for fd in bootstrap.descriptors():
-            os.set_inheritable(fd, True)
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
-                signal.signal(number, signal.SIG_DFL)
-        reset_signals()
+        process.reset_handlers()
+        process.reset_signals()
+        python = _other_python(bootstrap.config)
+        if first and python is None and likeness.possible():
+            likeness.assume(bootstrap.descriptors())
+            # A master does without this in its memory.
+            from quaich.worker import zygote
+
+            try:
+                zygote.begin(bootstrap)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
         if bootstrap.generation > 1:
             _repeat_hooks(bootstrap)
-        python = _other_python(bootstrap.config)
         if python is not None and bootstrap.config.chroot is not None:
             raise QuaichError(
                 f"chroot: the application needs {python}, which is outside; start quaich with it"
@@ -62,6 +67,10 @@ def _execute(bootstrap: Bootstrap, file: int) -> None:
         if python is not None:
             resources.claim(bootstrap.config)
             startup.drop_privileges(bootstrap.config, Log())
+        for fd in bootstrap.descriptors():
+            os.set_inheritable(fd, True)
+        file = os.memfd_create("quaich-bootstrap", 0)
+        os.write(file, bootstrap.to_json().encode())
         launch.execute("quaich.worker.zygote", file, python)
     except (QuaichError, OSError) as error:
         _give_up(bootstrap, str(error), getattr(error, "status", 1))

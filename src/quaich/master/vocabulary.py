@@ -5,8 +5,9 @@ signal (``meanings``).  Only plain values: no process, clock or descriptor is be
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from quaich.values import dataclass
 
 
 class Meaning(Enum):

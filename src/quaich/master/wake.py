@@ -12,12 +12,12 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from quaich.master.generation import Handle, Post
 from quaich.master.side import BaseSide
 from quaich.master.vocabulary import Action, Meaning, Perform
 from quaich.stats.scoreboard import LANE_SINCE, PID, WAKE, Slot
+from quaich.values import dataclass
 
 _BLOCKED = ("S", "D")
 """States of a thread that waits in the kernel, as /proc shows them."""

@@ -5,9 +5,9 @@ becomes of them, the last, and all who asked are answered with its outcome.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from quaich.master.vocabulary import Answer, Asked, Meaning, Progress
+from quaich.values import dataclass, field
 
 RELOADS = (Meaning.RELOAD, Meaning.BRUTAL_RELOAD, Meaning.CHAIN_RELOAD, Meaning.RESTORE)
 AT_REST = (*RELOADS, Meaning.UPGRADE)

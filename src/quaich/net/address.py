@@ -13,10 +13,10 @@ the kernel cannot hold, and the forms of uWSGI that quaich has no counterpart fo
 """
 
 import socket
-from dataclasses import dataclass
 from enum import Enum
 
 from quaich.errors import ConfigError
+from quaich.values import dataclass
 
 # sockaddr_un holds 108 octets, the last of them a NUL.
 LONGEST_PATH = 107

@@ -12,12 +12,12 @@ import pwd
 import socket
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from quaich.config.base import ListenSpec
 from quaich.errors import BindError, ConfigError
 from quaich.net import inherit
 from quaich.net.address import Address, Kind, parse, tcp_name
+from quaich.values import dataclass
 
 DEFAULT_BACKLOG = 100
 SOMAXCONN = "/proc/sys/net/core/somaxconn"

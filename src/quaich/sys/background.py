@@ -8,7 +8,8 @@ Nothing may be open yet that only one process should hold.
 import os
 import select
 import signal
-from dataclasses import dataclass
+
+from quaich.values import dataclass
 
 _SERVES = b"1"
 

@@ -7,7 +7,7 @@ the kernel refuses is an OSError.
 
 import os
 
-from quaich.sys.process import prctl
+from quaich.sys.family import prctl
 
 _NAMES = (
     "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable "

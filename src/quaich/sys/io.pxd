@@ -109,8 +109,8 @@ cdef inline list c_wait(int epfd, int timeout, int most):
     if n < 0:
         if errno != EINTR:
             PyErr_SetFromErrno(OSError)
-        PyErr_CheckSignals()
-        return ready
+    # A handler runs here, for no bytecode may come between this and the next request.
+    PyErr_CheckSignals()
     for i in range(n):
         ready.append(events[i].data.fd)
     return ready

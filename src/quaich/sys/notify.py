@@ -7,7 +7,8 @@ the caller to send later.
 import os
 import socket
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+
+from quaich.values import dataclass
 
 _VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 

@@ -11,9 +11,9 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from quaich.errors import ConfigError, QuaichError
+from quaich.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,16 @@
-"""What a process may ask of the kernel about itself and its family, by prctl(2), and its own fds.
+"""What a process may ask of the kernel about itself and its family, and its first descriptors.
 
-The standard library has no prctl; ctypes reaches it, and is imported by the first call that needs
-it, so that a process which asks nothing does not pay for it.  A call the kernel refuses is an
-OSError.
+A call the kernel refuses is an OSError.
 """
 
 import os
 import signal
-from functools import cache
-from typing import Any
+
+from quaich.sys.family import prctl
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
-
-
-@cache
-def _libc() -> Any:
-    # Once: what a zygote has made, its workers share.
-    import ctypes
-
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def prctl(operation: int, *arguments: int) -> None:
-    """Call prctl(2); the arguments that are not given are 0."""
-    import ctypes
-
-    four = (*arguments, 0, 0, 0, 0)[:4]
-    if _libc().prctl(operation, *map(ctypes.c_ulong, four)) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"prctl({operation}): {os.strerror(error)}")
 
 
 def adopt_orphans() -> None:
@@ -71,6 +51,14 @@ def open_standard_descriptors() -> None:
                 os.dup2(null, fd)
                 os.close(null)
             os.set_inheritable(fd, True)
+
+
+def reset_handlers() -> None:
+    """Leave no handler of this process in a child, and nothing ignored that Python does not."""
+    kept = {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}
+    for number in signal.valid_signals() - kept:
+        if signal.getsignal(number) not in (signal.SIG_DFL, None):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def reset_signals() -> None:

@@ -5,10 +5,22 @@ serves applications has no place in the memory of a process that does neither.
 """
 
 import json
-from dataclasses import asdict, dataclass
 
+from quaich import __version__
 from quaich.config.effective import Config
 from quaich.net.listen import BoundListener
+from quaich.values import asdict, dataclass
+
+
+class OtherVersion(Exception):
+    """The master runs another quaich than is installed; ``channel`` is where to tell it."""
+
+    def __init__(self, channel: int, other: str) -> None:
+        super().__init__(
+            f"quaich={__version__} is installed, and the master is still quaich={other}; "
+            "quaich upgrade replaces it, a restart of the server does too"
+        )
+        self.channel = channel
 
 
 @dataclass(frozen=True)
@@ -46,14 +58,18 @@ class Bootstrap:
     def to_json(self) -> str:
         """The text for ``from_json``."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["quaich"] = __version__
         values["config"] = self.config.to_json()
         values["listeners"] = [asdict(each) for each in self.listeners]
         return json.dumps(values)
 
     @classmethod
     def from_json(cls, text: str) -> "Bootstrap":
-        """What ``to_json`` wrote."""
+        """What ``to_json`` wrote; ``OtherVersion`` when that was another version's."""
         values = json.loads(text)
+        other = values.pop("quaich", "?")
+        if other != __version__:
+            raise OtherVersion(values["channel"], other)
         values["config"] = Config.from_json(values["config"])
         values["lounge"] = tuple(values["lounge"])
         listeners = values["listeners"]

@@ -1,9 +1,9 @@
 """Which exceptions of an application make its worker ask to be replaced (reload-on-exception)."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from quaich.config.effective import Config
+from quaich.values import dataclass
 
 
 @dataclass(frozen=True)

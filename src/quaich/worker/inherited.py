@@ -9,7 +9,8 @@ import os
 import socket
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from quaich.values import dataclass
 
 _INSTEAD = "in each worker (post-fork = module:function), or use lazy-apps"
 _EVENT_LOOP = "anon_inode:[eventpoll]"
@@ -67,7 +68,8 @@ def look(before: Collection[tuple[int, str]]) -> Seen:
     """What is held now that was not ``before``, when only the server's own was there."""
     here = threading.current_thread()
     threads = [each for each in threading.enumerate() if each is not here]
-    known = {here.native_id, *(each.native_id for each in threads)}
+    # What Python knows of this one may be of the process it was forked from.
+    known = {threading.get_native_id(), *(each.native_id for each in threads)}
     sockets = []
     loops = []
     for fd, target in sorted(descriptors()):

@@ -17,7 +17,8 @@ import json
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from quaich.values import dataclass
 
 ROOM = 32768
 """The most octets of a head that travel; who has sent more stays where it is."""

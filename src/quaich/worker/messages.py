@@ -7,8 +7,9 @@ the other end runs application code and is not trusted to be sane.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
 from typing import get_args
+
+from quaich.values import asdict, dataclass, fields
 
 # The longest packet: a reason is cut so that a message always fits.
 LIMIT = 65536

@@ -26,11 +26,17 @@ from quaich.wsgi.loader import Apps
 from quaich.wsgi.route import chooser
 
 
+def open_doors(config: Config, listeners: Sequence[BoundListener]) -> Sequence[Door]:
+    """What the workers accept from; made once, before they are forked."""
+    common = fixed(threads=config.threads, processes=max(1, config.processes))
+    return [_door(listener, common) for listener in listeners]
+
+
 def run_worker(
     *,
     config: Config,
     apps: Apps,
-    listeners: Sequence[BoundListener],
+    doors: Sequence[Door],
     slot: int,
     seat: int,
     generation: int,
@@ -53,9 +59,6 @@ def run_worker(
     """
     mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
-    processes = max(1, config.processes)
-    common = fixed(threads=config.threads, processes=processes)
-    doors = [_door(listener, common) for listener in listeners]
     recording = not config.disable_logging or config.log_4xx or config.log_5xx
     dynamic = None
     if config.dynamic_apps:
@@ -88,7 +91,7 @@ def run_worker(
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signals = Signals(reader, slot, mine, on_abandon, log)
     engine = Engine(
-        doors=doors,
+        doors=list(doors),
         intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
         answerer=answerer,
         log=log,

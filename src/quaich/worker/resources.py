@@ -8,13 +8,14 @@ import os
 import resource
 import threading
 from collections.abc import Sequence
+from typing import TypeVar
 
 from quaich.config.effective import Config
 from quaich.config.together import socket_map
 from quaich.errors import QuaichError
-from quaich.net.listen import BoundListener
 
 _MEGABYTE = 1024 * 1024
+_T = TypeVar("_T")
 
 
 def claim(config: Config) -> None:
@@ -48,14 +49,12 @@ def cpus(slot: int, count: int, available: Sequence[int]) -> set[int]:
     return {available[(first + number) % len(available)] for number in range(count)}
 
 
-def served(
-    config: Config, slot: int, listeners: Sequence[BoundListener]
-) -> Sequence[BoundListener]:
-    """The listeners of a worker: those that ``map-socket`` does not give to others only."""
+def served(config: Config, slot: int, doors: Sequence[_T]) -> Sequence[_T]:
+    """What a worker accepts from: all but what ``map-socket`` gives to others only."""
     if not config.map_socket:
-        return listeners
+        return doors
     mapped = socket_map(config.map_socket)
-    return [each for number, each in enumerate(listeners) if slot in mapped.get(number, {slot})]
+    return [each for number, each in enumerate(doors) if slot in mapped.get(number, {slot})]
 
 
 def _limit(config: Config, option: str, kind: int, value: int) -> None:

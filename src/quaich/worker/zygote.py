@@ -1,7 +1,8 @@
 """The zygote: loads the application once, then only forks workers when the master asks.
 
-It is a freshly executed interpreter, so that a reload gets new code, and it executes nothing of
-the application before privileges are dropped.  Workers are forked twice: the process in between
+It is a freshly executed interpreter, so that a reload gets new code, or for the first generation a
+fork of the master that is like one; it executes nothing of the application before privileges are
+dropped.  Workers are forked twice: the process in between
 ends at once, and the kernel re-parents the worker to the master, which is what waits for it and
 what it dies with.  A worker runs only after the master has been told of it: a worker that nobody
 knows cannot exist.
@@ -25,26 +26,25 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from quaich.errors import QuaichError
 from quaich.log.server import Log
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
-from quaich.sys import process
+from quaich.sys import family, process
+from quaich.values import replace
 from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
-from quaich.worker.bootstrap import Bootstrap
-from quaich.worker.process import run_worker
+from quaich.worker.bootstrap import Bootstrap, OtherVersion
+from quaich.worker.connection import Door
+from quaich.worker.process import open_doors, run_worker
 from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
 
 _GO = b"!"
-_PID = struct.Struct("=q")
 _UNHEARD = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -56,10 +56,20 @@ def main() -> NoReturn:
     """The zygote's process: ``sys.argv[1]`` is the descriptor of its bootstrap."""
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         file.seek(0)
-        bootstrap = Bootstrap.from_json(file.read().decode())
+        try:
+            bootstrap = Bootstrap.from_json(file.read().decode())
+        except OtherVersion as error:
+            packet = messages.encode(messages.LoadFailed(str(error), 1))
+            socket.socket(fileno=error.channel).send(packet, socket.MSG_NOSIGNAL)
+            os._exit(1)
     # No process that the application starts may inherit a listening socket or hold the lifeline.
     for fd in bootstrap.descriptors():
         os.set_inheritable(fd, False)
+    begin(bootstrap)
+
+
+def begin(bootstrap: Bootstrap) -> NoReturn:
+    """Be the zygote, in a process that is nothing else."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if bootstrap.board is not None:
         logswitch.follow(bootstrap.board)
@@ -76,6 +86,7 @@ class Zygote:
         self._log = log
         self._channel = socket.socket(fileno=bootstrap.channel)
         self._apps = loader.Apps(None)
+        self._doors: Sequence[Door] = ()
         self._hooks: list[tuple[str, warm.Hook]] = []
         self._ours = inherited.descriptors()
         self._sources = Reporter(self._config.py_auto_reload_ignore, self._tell_sources)
@@ -121,6 +132,9 @@ class Zygote:
         for level, text in inherited.remarks(inherited.look(self._ours)):
             getattr(self._log, level)(text)
         self._report_sources()
+        # Made here what needs not be made in each of the workers: it is in their memory once.
+        self._doors = open_doors(self._config, self._bootstrap.listeners)
+        self._scoreboard = Scoreboard.attach(self._bootstrap.scoreboard)
         # What lives now lives as long as the workers: no collection may write to (and so copy)
         # these pages.
         gc.collect()
@@ -214,44 +228,26 @@ class Zygote:
         It does not live before; what came between is returned.
         """
         gate, opener = os.pipe()
-        report, reporter = os.pipe()
         try:
-            between = os.fork()
+            child = family.fork_away()
         except OSError as error:
-            for fd in (gate, opener, report, reporter):
+            for fd in (gate, opener):
                 os.close(fd)
             return (error.strerror or "").lower()
-        if between == 0:
+        if child == 0:
             os.close(opener)
-            os.close(report)
-            self._split(name, live, gate, reporter)
+            self._pass(name, live, gate)
         os.close(gate)
-        os.close(reporter)
-        told = os.read(report, _PID.size)
-        os.close(report)
+        self._send(announce(child))
         try:
-            os.waitpid(between, 0)
-        except ChildProcessError:
-            pass  # the application ignores SIGCHLD: the call still waited
-        failure = ""
-        if len(told) == _PID.size:
-            self._send(announce(_PID.unpack(told)[0]))
             os.write(opener, _GO)
-        else:
-            failure = "the second fork failed"
+        except BrokenPipeError:
+            pass  # it has ended already, and the master hears of that
         os.close(opener)
-        return failure
+        return ""
 
-    def _split(self, name: str, live: Callable[[], int], gate: int, reporter: int) -> NoReturn:
-        """In the process in between: fork the one that is wanted, and end."""
-        try:
-            child = os.fork()
-            if child:
-                os.write(reporter, _PID.pack(child))
-                os._exit(0)
-        except OSError:
-            os._exit(1)
-        os.close(reporter)
+    def _pass(self, name: str, live: Callable[[], int], gate: int) -> NoReturn:
+        """In the new process: wait at the gate, then live."""
         for number in _UNHEARD:
             signal.signal(number, signal.SIG_DFL)
         status = 1
@@ -307,11 +303,11 @@ class Zygote:
         status = run_worker(
             config=self._config,
             apps=self._apps,
-            listeners=resources.served(self._config, slot, self._bootstrap.listeners),
+            doors=resources.served(self._config, slot, self._doors),
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,
-            scoreboard=Scoreboard.attach(self._bootstrap.scoreboard),
+            scoreboard=self._scoreboard,
             lifeline=self._bootstrap.lifeline,
             lounge=self._bootstrap.lounge,
             board=self._bootstrap.board,

@@ -15,11 +15,11 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 
 from quaich.config.effective import Config
 from quaich.errors import LoadError
+from quaich.values import dataclass, replace
 from quaich.wsgi import virtualenv
 from quaich.wsgi.target import App, Found, Target
 

@@ -10,11 +10,11 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from quaich.errors import ApplicationError, ProtocolError
+from quaich.values import dataclass
 from quaich.wire.http1 import find_end, parse_head
 from quaich.wsgi import blame
 from quaich.wsgi.call import Exchange, Stamp

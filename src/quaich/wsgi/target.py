@@ -12,11 +12,11 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import Any
 
 from quaich.errors import LoadError
+from quaich.values import dataclass
 from quaich.wsgi import blame
 
 App = Callable[..., Any]

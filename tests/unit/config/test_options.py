@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
 
 import pytest
 
@@ -19,6 +18,7 @@ from quaich.config.options import (
 )
 from quaich.config.options.guards import GUARDS
 from quaich.config.options.row import DIFFERS, NO_EFFECT, PLANNED, REFUSED, RELATIONS, Option
+from quaich.values import fields
 
 IMPLEMENTED = [option for option in TABLE if option.implemented]
 CONFIG_FIELDS = {field.name for field in fields(Config)} - set(BASE_FIELDS)

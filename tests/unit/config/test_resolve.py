@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from quaich.config.resolve import (
     read_modern,
 )
 from quaich.errors import ConfigError, UsageError
+from quaich.values import fields
 
 Host = Callable[..., Any]
 APART = ("door", "notes", "places", "listeners")

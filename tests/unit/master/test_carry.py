@@ -1,7 +1,6 @@
 """A plan that is carried over goes on where it was."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -17,6 +16,7 @@ from quaich.master.vocabulary import (
     Ready,
     Verdict,
 )
+from quaich.values import replace
 from tests.unit.master.story import COMPATIBLE, Story
 
 SNAPSHOTS = replace(COMPATIBLE, snapshots=1)

@@ -7,12 +7,12 @@ its own but for the rules that the module's docstring names as different.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from quaich.master.cheaper import Busyness, Decision, Look, Rules, State, Worker, decide
+from quaich.values import replace
 
 
 class Model:

@@ -1,7 +1,5 @@
 """The plan's reforks: a reload whose zygote comes from the one that serves."""
 
-from dataclasses import replace
-
 from quaich.master.generation import Post
 from quaich.master.vocabulary import (
     Answer,
@@ -19,6 +17,7 @@ from quaich.master.vocabulary import (
     Tick,
     ZygoteStarted,
 )
+from quaich.values import replace
 from tests.unit.master.story import COMPATIBLE, Story
 
 REFORKS = replace(COMPATIBLE, reforks=True)

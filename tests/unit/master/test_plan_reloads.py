@@ -1,7 +1,5 @@
 """The plan's reloads: in a chain, timed, restored, scaled, paused, and answered."""
 
-from dataclasses import replace
-
 import pytest
 
 from quaich.master.generation import Stage
@@ -30,6 +28,7 @@ from quaich.master.vocabulary import (
     WorkerFailed,
     ZygoteStarted,
 )
+from quaich.values import replace
 from tests.unit.master.story import COMPATIBLE, MODERN, Story
 
 SNAPSHOTS = replace(COMPATIBLE, snapshots=1)

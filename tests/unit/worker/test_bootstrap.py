@@ -1,9 +1,12 @@
 import socket
 
+import pytest
+
+from quaich import __version__
 from quaich.config.base import ListenSpec
 from quaich.config.effective import Config
 from quaich.net.listen import BoundListener
-from quaich.worker.bootstrap import Bootstrap
+from quaich.worker.bootstrap import Bootstrap, OtherVersion
 
 
 def test_a_bootstrap_arrives_as_it_was_sent() -> None:
@@ -26,3 +29,7 @@ def test_a_bootstrap_arrives_as_it_was_sent() -> None:
     )
     assert Bootstrap.from_json(bootstrap.to_json()) == bootstrap
     assert bootstrap.descriptors() == [7, 8, 9, 10, 11, 5, 6]
+    other = bootstrap.to_json().replace(f'"{__version__}"', '"0.0.1"')
+    with pytest.raises(OtherVersion, match="the master is still quaich=") as caught:
+        Bootstrap.from_json(other)
+    assert caught.value.channel == 8

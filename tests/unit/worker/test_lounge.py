@@ -7,12 +7,12 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quaich.values import replace
 from quaich.worker.lounge import ROOM, Guest, Lounge, decode, encode, open_pair
 
 GUEST = Guest("127.0.0.1:80", "http", "10.0.0.1", 4711, True, 3, 12.5, b"GET / HT")

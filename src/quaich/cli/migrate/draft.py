@@ -4,13 +4,13 @@ Every key that is written is an option of the table; a test holds the servers' t
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from quaich.config.options import BY_LONG_NAME
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED
 from quaich.config.suggest import hint
 from quaich.errors import UsageError
+from quaich.values import dataclass, field
 
 
 def _one_line(text: str) -> str:

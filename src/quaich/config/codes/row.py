@@ -1,6 +1,6 @@
 """One row of the table of diagnostics."""
 
-from dataclasses import dataclass
+from quaich.values import dataclass
 
 ERROR = "error"
 WARNING = "warning"

@@ -1,8 +1,7 @@
 """One row of the option table."""
 
-from dataclasses import dataclass
-
 from quaich.config.kinds import Kind
+from quaich.values import dataclass
 
 SAME = "same"
 DIFFERS = "differs"

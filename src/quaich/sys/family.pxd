@@ -1,0 +1,66 @@
+cdef extern from "Python.h":
+    void PyOS_BeforeFork()
+    void PyOS_AfterFork_Parent()
+    void PyOS_AfterFork_Child()
+
+cdef extern from "errno.h":
+    int c_errno "errno"
+    int EINTR, ECHILD
+
+cdef extern from "fcntl.h":
+    int O_CLOEXEC
+
+cdef extern from "unistd.h":
+    int pipe2(int *fds, int flags) nogil
+    int c_fork_ "fork"() nogil
+    int close(int fd) nogil
+    ssize_t read(int fd, void *buffer, size_t size) nogil
+    ssize_t write(int fd, const void *buffer, size_t size) nogil
+    void _exit(int status) nogil
+
+cdef extern from "sys/wait.h":
+    int waitpid(int pid, int *status, int options) nogil
+
+cdef extern from "sys/prctl.h":
+    int c_prctl_ "prctl"(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d) nogil
+
+
+cdef inline int c_prctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d):
+    return c_errno if c_prctl_(operation, a, b, c, d) != 0 else 0
+
+
+cdef inline int c_fork_away():
+    cdef int fds[2]
+    cdef int between, child, failure
+    cdef ssize_t size
+    if pipe2(fds, O_CLOEXEC) < 0:
+        return -c_errno
+    PyOS_BeforeFork()
+    between = c_fork_()
+    if between == 0:
+        # Nothing of Python runs in this one.
+        child = c_fork_()
+        if child != 0:
+            if child < 0:
+                child = -c_errno
+            write(fds[1], &child, sizeof(child))
+            _exit(0)
+        close(fds[0])
+        close(fds[1])
+        PyOS_AfterFork_Child()
+        return 0
+    failure = c_errno
+    PyOS_AfterFork_Parent()
+    close(fds[1])
+    if between > 0:
+        with nogil:
+            size = read(fds[0], &child, sizeof(child))
+            while size < 0 and c_errno == EINTR:
+                size = read(fds[0], &child, sizeof(child))
+            # Where the application ignores SIGCHLD the call fails, after it has waited.
+            while waitpid(between, NULL, 0) < 0 and c_errno == EINTR:
+                pass
+        # One that was killed in between has told nothing.
+        failure = ECHILD if size != sizeof(child) else -child if child < 0 else 0
+    close(fds[0])
+    return -failure if failure else child
