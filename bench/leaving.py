@@ -63,6 +63,7 @@ def restore(options: argparse.Namespace) -> bool:
     """Deploy badly and go back, again and again; whether all was well."""
     chance = random.Random(options.seed)
     asked: list[float] = []
+    again: list[float] = []
     took: list[float] = []
     with tempfile.TemporaryDirectory(prefix="restore") as name:
         directory = Path(name)
@@ -89,6 +90,7 @@ def restore(options: argparse.Namespace) -> bool:
                 )
                 took.append(time.monotonic() - asked[-1])
                 time.sleep(0.8)
+                again.append(time.monotonic())
             outcome = clients.end()
             here.server.stop()
         finally:
@@ -98,8 +100,8 @@ def restore(options: argparse.Namespace) -> bool:
     bad = [each for each in outcome.failures if each.reason == "status 500"]
     lost = [each for each in outcome.failures if each.reason != "status 500"]
     last = sorted(
-        max([each.failed - at for each in bad if at <= each.failed < at + 1.2], default=0.0)
-        for at in asked
+        max([each.failed - at for each in bad if at <= each.failed < until], default=0.0)
+        for at, until in zip(asked, again, strict=True)
     )
     print(
         f"restore {len(asked)} times: the last answer of the bad code"

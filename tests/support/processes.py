@@ -33,7 +33,8 @@ class Stat:
 def stat(pid: int) -> Stat | None:
     """The process's line in /proc, or None when it is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        # A name is cut after 15 octets, which may be inside a character.
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The name is in parentheses and may itself hold spaces and parentheses.
