@@ -52,8 +52,17 @@ def test_a_scoreboard_that_has_no_room_leaves_no_descriptor(
     def ftruncate(fd: int, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    before = set(os.listdir("/proc/self/fd"))
+    made: list[int] = []
+    create = os.memfd_create
+
+    def memfd_create(name: str, flags: int) -> int:
+        made.append(create(name, flags))
+        return made[-1]
+
+    monkeypatch.setattr(scoreboard.os, "memfd_create", memfd_create)
     monkeypatch.setattr(scoreboard.os, "ftruncate", ftruncate)
     with pytest.raises(OSError, match="No space"):
         Scoreboard.create(1, 1)
-    assert set(os.listdir("/proc/self/fd")) == before
+    (fd,) = made
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
