@@ -252,11 +252,40 @@ class Fleet:
                 cause = handle.doomed or "did not leave"
                 self._say("warning", f"worker={handle.slot} pid={handle.pid} killed: {cause}")
                 self._do(Kill(handle.pid, "SIGKILL"))
+            elif handle.post in (Post.ASKED, Post.STARTED):
+                self._overdue(generation, handle)
             elif handle is generation.zygote:
                 handle.post = Post.ASKED
                 self._do(StartZygote(generation.number, reload=False))
             else:
                 self._do(*replacement.ask(generation, handle))
+
+    def _time(self, now: float) -> None:
+        """Who is started in a generation that serves has as long as a reload has."""
+        for generation in self.generations.values():
+            startup = generation.policy.startup
+            if generation.stage is not Stage.SERVING or not startup:
+                continue
+            for handle in (*generation.workers.values(), *generation.relief.values()):
+                if handle.post in (Post.ASKED, Post.STARTED) and handle.until is None:
+                    handle.until = now + startup
+            zygote = generation.zygote
+            if zygote.post is Post.STARTED and zygote.until is None:
+                zygote.until = now + startup
+
+    def _overdue(self, generation: Generation, handle: Handle) -> None:
+        """Somebody is not there in time: what holds it up is killed, and replaced by its rule."""
+        after = f"startup-timeout={generation.policy.startup:g}s generation={generation.number}"
+        pid = handle.pid
+        if handle is generation.zygote:
+            self._say("error", f"zygote pid={pid} killed: still loading after {after}")
+        elif handle.post is Post.STARTED:
+            self._say("error", f"worker={handle.slot} pid={pid} killed: not ready after {after}")
+        else:
+            pid = generation.zygote.pid
+            self._say("error", f"zygote pid={pid} killed: worker={handle.slot} not forked {after}")
+        if pid:
+            self._do(Kill(pid, "SIGKILL"))
 
     def _late(self, generation: Generation, now: float) -> None:
         policy = generation.policy

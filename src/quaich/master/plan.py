@@ -120,6 +120,7 @@ class Plan(Staff):
             case Tick():
                 self._tick(now)
         self._settle()
+        self._time(now)
         return self._actions
 
     @property
@@ -310,7 +311,7 @@ class Plan(Staff):
             return
         if generation.stage in (Stage.RETIRING, Stage.ASLEEP):
             return
-        generation.zygote.post = Post.READY
+        generation.zygote.post, generation.zygote.until = Post.READY, None
         if generation.stage is not Stage.LOADING:
             for worker in (*generation.workers.values(), *generation.relief.values()):
                 if worker.post is Post.ABSENT:
@@ -340,7 +341,7 @@ class Plan(Staff):
             return
         if worker.post is not Post.STARTED:
             return
-        worker.post = Post.READY
+        worker.post, worker.until = Post.READY, None
         self._say(
             "info", f"worker={worker.slot} pid={worker.pid} ready generation={generation.number}"
         )

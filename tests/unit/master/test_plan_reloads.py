@@ -14,6 +14,7 @@ from quaich.master.vocabulary import (
     Forked,
     Kill,
     Leave,
+    Loaded,
     LoadFailed,
     Meaning,
     Perform,
@@ -390,3 +391,41 @@ def test_a_touched_file_asks_for_what_it_is_there_for() -> None:
     story = Story().serve()
     assert story.after(Touched("a", Meaning.WORKERS_RELOAD)) == [Fork(1, 1, 1), Fork(1, 2, 1)]
     assert story.heard("touched=a action=workers-reload")
+
+
+def serving_for_a_time() -> Story:
+    story = Story(TIMED).serve()
+    assert story.plan.deadline() is None
+    return story
+
+
+def test_a_worker_that_is_never_ready_is_replaced_where_the_server_serves() -> None:
+    story = serving_for_a_time()
+    assert story.after(Died(101, "signal=SIGKILL"), 5) == [Fork(1, 1)]
+    story.after(Forked(1, 1, 111))
+    assert story.after(Tick(), 29) == []
+    assert story.after(Tick(), 2) == [Kill(111, "SIGKILL")]
+    assert story.heard("worker=1 pid=111 killed: not ready after startup-timeout=30s")
+    assert story.after(Died(111, "signal=SIGKILL")) == [Fork(1, 1)]
+    story.after(Forked(1, 1, 121))
+    story.after(Ready(1, 1, 121))
+    assert story.plan.deadline() is None
+
+
+def test_a_zygote_that_does_not_fork_is_replaced() -> None:
+    story = serving_for_a_time()
+    assert story.after(Died(101, "signal=SIGKILL"), 5) == [Fork(1, 1)]
+    assert story.after(Tick(), 31) == [Kill(100, "SIGKILL")]
+    assert story.after(Died(100, "signal=SIGKILL")) == [StartZygote(1, reload=False)]
+
+
+def test_a_zygote_that_loads_for_ever_is_replaced() -> None:
+    story = serving_for_a_time()
+    assert story.after(Died(100, "signal=SIGKILL")) == [StartZygote(1, reload=False)]
+    story.after(ZygoteStarted(1, 800, TIMED))
+    assert story.after(Tick(), 31) == [Kill(800, "SIGKILL")]
+    assert story.heard("zygote pid=800 killed: still loading after startup-timeout=30s")
+    story.after(Died(800, "signal=SIGKILL"))
+    story.after(ZygoteStarted(1, 900, TIMED))
+    story.after(Loaded(1, 900))
+    assert story.plan.deadline() is None
