@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -110,6 +109,8 @@ def _read(
             with os.fdopen(writer, "wb") as file:
                 file.write(answer)
     except BaseException:
+        import traceback
+
         traceback.print_exc()
     finally:
         with suppress(OSError, ValueError):

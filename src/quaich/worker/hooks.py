@@ -7,7 +7,6 @@ which ``/bin/sh`` runs and which are killed with the process that waits for them
 """
 
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -155,6 +154,9 @@ def _spin(words: tuple[str, ...], log: Log) -> None:
 
 
 def _chown(words: tuple[str, ...], log: Log) -> None:
+    # It loads every compression there is, which no server needs.
+    import shutil
+
     user, group = (int(each) if each.isdecimal() else each for each in words[1:])
     try:
         shutil.chown(words[0], user, group)

@@ -6,7 +6,6 @@ limit needs them), and what it sets passes to every worker; ``settle`` is for ea
 
 import os
 import resource
-import threading
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -40,6 +39,8 @@ def settle(config: Config, slot: int) -> None:
         available = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cpus(slot, config.cpu_affinity, available))
     if config.threads_stacksize:
+        import threading
+
         threading.stack_size(config.threads_stacksize * 1024)
 
 
