@@ -85,12 +85,13 @@ class Gate:
             if self.leaving:
                 return
             self.stop_accepting()
-            if self.paused:
-                self._end_pause()
             self.leave_began = time.monotonic()
             self.handing = self.has_heirs()
             self.answerer.closing = self.answerer.closing or not self.handing
             self.leaving = self.unusual = True
+            # Not before: who wakes from the pause hands over, and takes up nothing here.
+            if self.paused:
+                self._end_pause()
         os.eventfd_write(self.wake, self.threads)
 
     def has_heirs(self) -> bool:
@@ -126,7 +127,7 @@ class Gate:
                 conn.body_began += length
         self.next_sweep += length
         self.paused = False
-        self.unusual = self.halted
+        self.unusual = self.halted or self.leaving
         os.eventfd_write(self.bell, 1)
 
     def watch_lifeline(self, fd: int) -> None:
