@@ -27,6 +27,9 @@ _VERSION_3 = 0x20080522
 
 def keep() -> None:
     """Do not lose them in the change from root to another user."""
+    # Here already: the library may be closed to that user.
+    import ctypes  # noqa: F401
+
     prctl(_PR_SET_KEEPCAPS, 1)
 
 
