@@ -369,7 +369,10 @@ def test_a_killed_master_takes_stopped_processes_along(place: Place, frozen: str
     server = place()
     workers = server.wait_ready(2)
     zygotes = [each.pid for each in server.children() if each.pid not in workers]
-    os.kill((workers if frozen == "worker" else zygotes)[0], signal.SIGSTOP)
+    pid = (workers if frozen == "worker" else zygotes)[0]
+    os.kill(pid, signal.SIGSTOP)
+    # The kernel continues who is stopped in a group that loses its parent, not who stops later.
+    wait_until(lambda: (found := stat(pid)) and found.state == "T", 10, "it is stopped")
     server.send(signal.SIGKILL)
     server.wait_exit()
     server.wait_gone(2.0)

@@ -27,7 +27,9 @@ def dump(plan: Plan) -> Data:
         "newest": plan.newest,
         "order": plan.order,
         "paused": plan.paused,
-        "pending": [[each.ticket, each.generation, each.text] for each in plan.wishes.pending],
+        "pending": [
+            [each.ticket, each.generation, each.text, each.until] for each in plan.wishes.pending
+        ],
         "generations": [_dump_generation(each) for each in plan.generations.values()],
     }
 

@@ -53,6 +53,7 @@ class Fleet:
         """When the next ``Tick`` is due."""
         times = [handle.until for _, handle in self._handles()]
         times += [generation.until for generation in self.generations.values()]
+        times += self._appointments()
         return min((each for each in times if each is not None), default=None)
 
     def _handles(self) -> Iterator[tuple[Generation, Handle]]:
@@ -74,6 +75,10 @@ class Fleet:
     def ending(self) -> bool:
         """Whether the server stops, or has stopped."""
         return self.phase in (Phase.DRAINING, Phase.STOPPING, Phase.OVER)
+
+    def _appointments(self) -> list[float]:
+        """Other times at which something is due."""
+        raise NotImplementedError
 
     def _fail(self, generation: Generation, reason: str, status: int, now: float) -> None:
         """A generation cannot serve."""

@@ -119,7 +119,7 @@ class Plan(Staff):
                 self._resize(number, wanted, cause, now)
             case Tick():
                 self._tick(now)
-        self._settle()
+        self._settle(now)
         self._time(now)
         return self._actions
 
@@ -376,6 +376,9 @@ class Plan(Staff):
             brutal = wish is not None and wish.meaning is Meaning.BRUTAL_RELOAD
             keep = self.policy.snapshots > 0
             self._do(*crew.retire(self.generations[self.current], brutal, now, keep))
+            # Told when the old code answers nobody any more; whoever stays longer accepts nothing.
+            text = f"generation={generation.number} serves"
+            self.wishes.over_when_left(self.current, text, now + _LEFT_BY)
             self.current = generation.number
         else:
             self.phase = Phase.SERVING
@@ -394,7 +397,7 @@ class Plan(Staff):
             generation.keep = False
             self._do(*crew.retire(generation, False, now))
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         """Forget generations that are gone, and end when all are."""
         for generation in list(self.generations.values()):
             if generation.stage is not Stage.RETIRING or any(
@@ -410,13 +413,15 @@ class Plan(Staff):
                     self.raising = None
                 self.order = [each for each in self.order if each != generation.number]
                 self._do(Forget(generation.number))
-        self._do(*self.wishes.settle(self._outcome))
+        self._do(*self.wishes.settle(lambda each: self._outcome(each, now)))
         if self.ending and self.phase is not Phase.OVER and not self.generations:
             self.phase = Phase.OVER
             self._do(*answers(self.wishes.leavers, True, "the server has ended"))
             self._do(Leave(self.status))
 
 
+# Seconds in which a worker that is told to leave has surely stopped accepting.
+_LEFT_BY = 1.0
 _OF_WORKERS = (
     *(Meaning.WORKERS_RELOAD, Meaning.BRUTAL_WORKERS_RELOAD),
     *(Meaning.MORE, Meaning.FEWER, Meaning.SCALE, Meaning.CHEAP),

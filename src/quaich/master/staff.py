@@ -80,8 +80,14 @@ class Staff(Fleet):
         if ticket:
             self.wishes.pending.append(Awaited(ticket, self.current, text))
 
-    def _outcome(self, awaited: Awaited) -> str | None:
+    def _appointments(self) -> list[float]:
+        return [each.until for each in self.wishes.pending if each.until]
+
+    def _outcome(self, awaited: Awaited, now: float) -> str | None:
         generation = self.generations.get(awaited.generation)
+        if awaited.until:
+            stays = generation and any(each.alive() for each in generation.crew())
+            return None if stays and now < awaited.until else awaited.text
         if generation is None or generation.stage is not Stage.SERVING:
             return f"{awaited.text}; generation={self.current} serves by now"
         return awaited.text if generation.steady() else None

@@ -35,11 +35,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Awaited:
-    """Somebody waits until a generation has the workers that it should have."""
+    """Somebody waits until a generation has the workers that it should have.
+
+    With ``until`` it is one that has been told to leave, and what is waited for is that it has
+    left, so that the code before a reload answers nobody any more; but only until then.
+    """
 
     ticket: int
     generation: int
     text: str
+    until: float = 0.0
 
 
 def answers(tickets: Iterable[int], ok: bool, text: str) -> list[Answer]:
@@ -80,6 +85,12 @@ class Wishes:
         """The reload under way is over, well or badly."""
         wish, self.now = self.now, None
         return answers(wish.tickets if wish else (), ok, text)
+
+    def over_when_left(self, generation: int, text: str, until: float) -> None:
+        """The reload under way is over, and well, once this generation has left."""
+        wish, self.now = self.now, None
+        tickets = wish.tickets if wish else ()
+        self.pending += [Awaited(each, generation, text, until) for each in tickets if each]
 
     def refuse(self) -> list[Answer]:
         """The server ends: there will be no reload."""

@@ -35,8 +35,9 @@ def test_it_replaces_the_workers_one_after_the_other() -> None:
     assert Fork(2, 2) in first
     last = story.raise_worker(2, 2)
     assert Kill(102, "SIGHUP") in last
-    assert Answer(7, True, "generation=2 serves") in last
     assert story.plan.current == 2
+    story.after(Died(101, "exit=17"))
+    assert Answer(7, True, "generation=2 serves") in story.after(Died(102, "exit=17"))
 
 
 def test_it_comes_by_itself_after_a_start_and_a_reload() -> None:

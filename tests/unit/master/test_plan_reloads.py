@@ -44,10 +44,12 @@ def reloaded(story: Story, generation: int = 2) -> list[Action]:
     return story.raise_worker(generation, 2)
 
 
-def left(story: Story, generation: int) -> None:
+def left(story: Story, generation: int) -> list[Action]:
     """The workers of a generation have left."""
+    actions = []
     for slot in (1, 2):
-        story.after(Died(generation * 100 + slot, "exit=17"))
+        actions += story.after(Died(generation * 100 + slot, "exit=17"))
+    return actions
 
 
 def answers_of(actions: list[Action]) -> list[Answer]:
@@ -62,7 +64,19 @@ def test_a_reload_is_answered_when_the_new_generation_serves() -> None:
     ]
     story.load(2)
     story.raise_worker(2, 1)
-    assert Answer(7, True, "generation=2 serves") in story.raise_worker(2, 2)
+    assert answers_of(story.raise_worker(2, 2)) == []
+    # The old code must answer nobody any more.
+    assert answers_of(left(story, 1)) == [Answer(7, True, "generation=2 serves")]
+
+
+def test_a_reload_is_answered_soon_though_an_old_request_runs_on() -> None:
+    story = Story().serve()
+    story.after(Asked(Meaning.RELOAD, 7))
+    story.load(2)
+    story.raise_worker(2, 1)
+    story.raise_worker(2, 2)
+    assert story.plan.deadline() == story.now + 1.0
+    assert story.after(Tick(), 1.1) == [Answer(7, True, "generation=2 serves")]
 
 
 def test_a_reload_that_fails_is_answered_with_the_reason() -> None:
@@ -86,14 +100,12 @@ def test_reloads_asked_for_meanwhile_become_one_and_all_are_answered() -> None:
     assert story.after(Asked(Meaning.BRUTAL_RELOAD, 3)) == []
     story.load(2)
     story.raise_worker(2, 1)
-    actions = story.raise_worker(2, 2)
-    assert answers_of(actions) == [Answer(1, True, "generation=2 serves")]
-    assert StartZygote(3, reload=True) in actions
+    assert StartZygote(3, reload=True) in story.raise_worker(2, 2)
+    assert answers_of(left(story, 1)) == [Answer(1, True, "generation=2 serves")]
     story.load(3)
     story.raise_worker(3, 1)
-    actions = story.raise_worker(3, 2)
-    assert {each.ticket for each in answers_of(actions)} == {2, 3}
-    assert Kill(201, "SIGTERM") in actions
+    assert Kill(201, "SIGTERM") in story.raise_worker(3, 2)
+    assert {each.ticket for each in answers_of(left(story, 2))} == {2, 3}
 
 
 def test_a_reload_is_answered_when_the_server_stops_instead() -> None:
@@ -186,9 +198,12 @@ def test_a_chain_reload_replaces_one_worker_after_the_other() -> None:
     actions = story.raise_worker(2, 2)
     assert Kill(102, "SIGHUP") in actions
     assert Kill(100, "SIGKILL") in actions
-    assert answers_of(actions) == [Answer(7, True, "generation=2 serves")]
+    assert answers_of(actions) == []
     story.after(Died(100, "x"))
-    assert story.after(Died(102, "exit=17")) == [Forget(1)]
+    assert story.after(Died(102, "exit=17")) == [
+        Forget(1),
+        Answer(7, True, "generation=2 serves"),
+    ]
 
 
 def test_a_chain_that_breaks_gives_the_old_generation_its_workers_back() -> None:
@@ -217,10 +232,9 @@ def test_a_snapshot_stays_asleep_and_is_restored() -> None:
     assert actions == [
         Kill(201, "SIGHUP"),
         Kill(202, "SIGHUP"),
-        Answer(9, True, "generation=1 serves"),
     ]
     assert story.plan.current == 1
-    left(story, 2)
+    assert answers_of(left(story, 2)) == [Answer(9, True, "generation=1 serves")]
     assert story.plan.generations[2].stage is Stage.ASLEEP
     assert story.after(Asked(Meaning.RESTORE)) == [Fork(2, 1), Fork(2, 2)]
 
