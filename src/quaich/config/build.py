@@ -168,6 +168,8 @@ class Builder:
         if more > 0:
             del self.notes[self._most_notes :]
             self.note("QX102", f"{more} more warnings of the same sort")
+        if self.values.get("processes") == AUTO:
+            self.values["processes"] = self._host.processors()
         self._compare()
         protocol = self.values.get("protocol", "uwsgi")
         listeners = tuple(
@@ -176,8 +178,6 @@ class Builder:
         )
         self._remark_backlog()
         self.values["threads"] = max(1, self.values.get("threads", 1))
-        if self.values.get("processes") == AUTO:
-            self.values["processes"] = self._host.processors()
         if self.door == COMPATIBLE:
             self._supervise()
         return Config(

@@ -653,6 +653,8 @@ def test_an_option_that_needs_a_master_starts_one(host: Host, option: str) -> No
 def test_auto_is_one_process_a_processor(host: Host) -> None:
     config = from_ini(host, "processes = auto\nmaster = true")
     assert config.processes == 3
+    # Held against others it is that many.
+    assert from_ini(host, "processes = auto\ncheaper = 2").cheaper == 2
 
 
 @pytest.mark.parametrize("written", ["net_raw,setgid", "CAP_NET_RAW, cap_setgid"])
