@@ -460,9 +460,10 @@ def test_a_paused_worker_takes_nothing_and_goes_on(site: Site, threads: int) -> 
 
 def wait_paused(server: Server, pid: int) -> None:
     def is_paused() -> bool:
-        os.kill(pid, signal.SIGUSR2)
+        # Not USR2: the stacks of threads that run are read while they change.
+        os.kill(pid, signal.SIGUSR1)
         time.sleep(0.02)
-        return f"pid={pid} paused cores=" in server.log
+        return f"pid={pid} statistics state=paused" in server.log
 
     wait_until(is_paused, START, "paused")
 

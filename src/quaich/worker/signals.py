@@ -133,16 +133,20 @@ class Signals:
         age = time.monotonic() - slot.get(STARTED) / 1000000
         running = sum(1 for core in range(slot.threads) if slot.lane(core, LANE_SINCE))
         return (
-            f"{self._worker} statistics generation={slot.get(GENERATION)} age={age:.1f}s "
+            f"{self._worker} statistics state={self._state(engine)} "
+            f"generation={slot.get(GENERATION)} age={age:.1f}s "
             f"served={slot.served()} requests={slot.requests()} exceptions={slot.get(EXCEPTIONS)} "
             f"sent={slot.get(SENT)} busy={slot.get(RUNNING) / 1000000:.3f}s running={running} "
             f"parked={len(engine.table)} refused={engine.dropped}"
         )
 
+    def _state(self, engine: Engine) -> str:
+        return "paused" if engine.paused else "leaving" if engine.leaving else "serving"
+
     def _show(self, number: int, frame: FrameType | None) -> None:
         engine, slot = self._engine, self._slot
         assert engine is not None
-        state = "paused" if engine.paused else "leaving" if engine.leaving else "serving"
+        state = self._state(engine)
         self._log.info(f"{self._worker} {state} cores={slot.threads} parked={len(engine.table)}")
         for lane in engine.lanes:
             since = slot.lane(lane.index, LANE_SINCE)
