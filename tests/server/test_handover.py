@@ -590,8 +590,9 @@ def test_a_worker_tells_what_it_did(site: Site) -> None:
     with held(listening(server)) as client:
         pid = client.pid()
         pattern = re.compile(
-            rf"^worker=1 pid={pid} statistics generation=1 age=\d+\.\ds served=1 requests=1 "
-            r"exceptions=0 sent=[1-9]\d* busy=0\.\d{3}s running=0 parked=1 refused=0$",
+            rf"^worker=1 pid={pid} statistics state=serving generation=1 age=\d+\.\ds "
+            r"served=1 requests=1 exceptions=0 sent=[1-9]\d* busy=0\.\d{3}s "
+            r"running=0 parked=1 refused=0$",
             re.MULTILINE,
         )
 
