@@ -15,9 +15,11 @@ from tests.support.net import Address
 from tests.support.server import Server
 
 APPLICATION = """
-import os, time
+import os, sys, time
 
 def application(environ, start_response):
+    if environ["QUERY_STRING"]:
+        print("working", file=sys.stderr, flush=True)
     time.sleep(float(environ["QUERY_STRING"] or "0"))
     body = str(os.getpid()).encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
@@ -48,14 +50,23 @@ def cheap(start: StartServer, tmp_path: Path) -> Start:
 
 
 @contextmanager
-def slow_requests(address: Address, count: int, seconds: float) -> Iterator[list[str]]:
-    """This many requests at once, each of its time; at the end all are answered."""
+def slow_requests(
+    server: Server, address: Address, count: int, seconds: float
+) -> Iterator[list[str]]:
+    """This many requests at once, each of its time; at the end all are answered.
+
+    The first is in the application before the others connect: a worker that is not busy yet accepts
+    whoever connects, and would hold them all until their requests arrive.
+    """
     bodies: list[str] = []
     threads = [
         threading.Thread(target=lambda: bodies.append(get(address, f"/?{seconds}", 60.0)))
         for _ in range(count)
     ]
-    for thread in threads:
+    before = server.log.count("working")
+    threads[0].start()
+    server.wait_line(r"^working$", count=before + 1)
+    for thread in threads[1:]:
         thread.start()
     yield bodies
     for thread in threads:
@@ -67,7 +78,7 @@ def slow_requests(address: Address, count: int, seconds: float) -> Iterator[list
 def test_it_grows_under_load_and_shrinks_without_losing_a_request(cheap: Start) -> None:
     server = cheap("-p", "4", "--cheaper", "1", "--cheaper-step", "2", "--cheaper-overload", "1")
     assert server.wait_line(r"^generation=1 serves workers=(\d+)")[1] == "1"
-    with slow_requests(listening(server), 9, 2.0):
+    with slow_requests(server, listening(server), 9, 2.0):
         server.wait_line(r"^workers=3 before=1 cause=busy=1 idle=0 for=1s")
         server.wait_line(r"^workers=4 before=3 cause=")
     with Load(listening(server)) as load:
@@ -97,7 +108,7 @@ def test_each_algorithm_sees_the_load(cheap: Start, algorithm: str, cause: str) 
     server = cheap(
         *("-p", "3", "--cheaper", "1", "--cheaper-overload", "1", "--cheaper-algo", algorithm)
     )
-    with slow_requests(listening(server), 5, 2.0):
+    with slow_requests(server, listening(server), 5, 2.0):
         server.wait_line(rf"^workers=2 before=1 cause={cause}$")
 
 
@@ -106,7 +117,7 @@ def test_the_queue_of_a_unix_socket_counts(cheap: Start, tmp_path: Path) -> None
         *("-p", "3", "--cheaper", "1", "--cheaper-overload", "2", "--cheaper-algo", "backlog"),
         *("--http-socket", "site.sock"),
     )
-    with slow_requests(str(tmp_path / "site.sock"), 5, 2.0):
+    with slow_requests(server, str(tmp_path / "site.sock"), 5, 2.0):
         server.wait_line(r"^workers=2 before=1 cause=queue=\d cheaper-overload=2$")
 
 
@@ -129,7 +140,7 @@ def test_manual_leaves_it_to_the_operator(cheap: Start) -> None:
 
 def test_a_reload_keeps_the_number_that_the_load_has_made(cheap: Start) -> None:
     server = cheap("-p", "3", "--cheaper", "1", "--cheaper-overload", "2")
-    with slow_requests(listening(server), 8, 2.0):
+    with slow_requests(server, listening(server), 8, 2.0):
         server.wait_line(r"^workers=2 before=1 ")
         server.send(signal.SIGHUP)
         match = server.wait_line(r"^generation=2 serves workers=(\d)")

@@ -164,15 +164,18 @@ class Answering:
         while True:
             try:
                 connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.kept.append(connection)
+            try:
                 connection.settimeout(5)
                 connection.recv(65536)
                 connection.sendall(self.answer)
             except OSError:
-                return
+                # Who has read enough closes, here an answer that is too large.
+                pass
             if self.closes:
                 connection.close()
-            else:
-                self.kept.append(connection)
 
     def __enter__(self) -> "Answering":
         self.thread.start()
@@ -181,9 +184,9 @@ class Answering:
     def __exit__(self, *exc: object) -> None:
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+        self.thread.join(10)
         for connection in self.kept:
             connection.close()
-        self.thread.join(5)
 
 
 def test_an_address() -> None:
