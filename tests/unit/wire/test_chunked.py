@@ -83,6 +83,12 @@ def test_limits_are_exact() -> None:
         decode([b"0\r\nA: b\r\n" + trailer + b"\r\n"])
 
 
+@pytest.mark.parametrize("part", [b"x", b"\r", b"5\rh", b"5;a\rb", b"1\r\na\rx", b"0\r\nX: y\rz"])
+def test_what_is_wrong_already_is_refused_before_its_line_ends(part: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        decode([part])
+
+
 @pytest.mark.parametrize("part", [b"5;" + b"a" * 2000, b"0\r\nX: " + b"a" * 9000, b"f" * 2000])
 def test_an_endless_line_is_refused_before_it_ends(part: bytes) -> None:
     with pytest.raises(ProtocolError):
