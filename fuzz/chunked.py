@@ -1,4 +1,4 @@
-"""Chunked bodies: the same octets, end and refusal however they are cut, and never more than a limit."""
+"""Chunked bodies: the same body, end and refusal however they are cut, and never over a limit."""
 
 import random
 import sys

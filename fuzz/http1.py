@@ -1,4 +1,4 @@
-"""Heads of HTTP/1 requests: read or refused, whatever the octets and wherever they are said to end."""
+"""Heads of HTTP/1 requests: read or refused, whatever the octets and wherever they end."""
 
 import random
 import sys

@@ -39,7 +39,9 @@ def _said(data: bytes, chance: random.Random) -> tuple[object, object, list[byte
         headers = chance.choice(_ODD)
     elif chance.random() < 0.1:
         assert isinstance(headers, list)
-        headers.append(chance.choice((*_ODD, ("a", chance.choice(_ODD)), (chance.choice(_ODD), "a"))))
+        headers.append(
+            chance.choice((*_ODD, ("a", chance.choice(_ODD)), (chance.choice(_ODD), "a")))
+        )
     parts = [data[: chance.randint(0, 20)] for _ in range(chance.randint(0, 3))]
     return status, headers, parts
 
@@ -97,7 +99,11 @@ def _read(octets: bytes, exchange: Exchange, status: int, is_head: bool, body: b
 
 def seeds() -> list[bytes]:
     plain = b"200 OK\nContent-Type: text/plain\nContent-Length: 5\nX-A: b"
-    return [plain, b"404 Not Found\nServer: x\nDate: y\nConnection: close", *common.corpus("http1", 400)]
+    return [
+        plain,
+        b"404 Not Found\nServer: x\nDate: y\nConnection: close",
+        *common.corpus("http1", 400),
+    ]
 
 
 damage = mutate.http

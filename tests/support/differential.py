@@ -1,9 +1,9 @@
 """quaich beside h11 and llhttp: what the three make of the same octets, and where they may differ.
 
 ``disagreement`` finds where quaich accepts what one of the others refuses, where it sees another
-request than one of them, and where it refuses what both accept.  Every difference that is meant is a row
-here: ``STRICTER`` by the reason of quaich's refusal, ``H11`` and ``LLHTTP`` by what those two do not
-take or take otherwise.
+request than one of them, and where it refuses what both accept.  Every difference that is meant is
+a row here: ``STRICTER`` by the reason of quaich's refusal, ``H11`` and ``LLHTTP`` by what those two
+do not take.
 """
 
 import re
@@ -42,7 +42,10 @@ STRICTER = {
 """Reasons for which quaich alone refuses a request, and why it does."""
 
 H11 = (
-    (rb"\A\r\n|\n\r\n\r\n|[^\n]\r\n[^ \n]+ [^ \n]+ HTTP/1", "takes no empty line before a request line (RFC 9112, 2.2 wants one taken)"),
+    (
+        rb"\A\r\n|\n\r\n\r\n|[^\n]\r\n[^ \n]+ [^ \n]+ HTTP/1",
+        "takes no empty line before a request line (RFC 9112, 2.2 wants one taken)",
+    ),
     (rb"\n[0-9a-fA-F]+[ \t]+;", "takes no space before a chunk extension (RFC 9112, 7.1.1)"),
 )
 """What h11 refuses of what quaich accepts: a sign of it in the octets, and what it is."""
@@ -93,7 +96,9 @@ def _difference(ours: Seen, theirs: Message) -> str:
         "fields": (fields, expected),
         "body": (ours.body, theirs.body),
     }
-    return "; ".join(f"{what}: {us!r}, not {them!r}" for what, (us, them) in pairs.items() if us != them)
+    return "; ".join(
+        f"{what}: {us!r}, not {them!r}" for what, (us, them) in pairs.items() if us != them
+    )
 
 
 def disagreement(data: bytes) -> str:
@@ -112,7 +117,10 @@ def disagreement(data: bytes) -> str:
             for name, theirs, _ in others:
                 if theirs.outcome == READ:
                     return f"request {index}: {name} does not wait for more"
-        elif ours.reason not in STRICTER and [each.outcome for _, each, _ in others] == [READ, READ]:
+        elif ours.reason not in STRICTER and [each.outcome for _, each, _ in others] == [
+            READ,
+            READ,
+        ]:
             return f"request {index}: both accept it, and not quaich: {ours.reason}"
     return ""
 

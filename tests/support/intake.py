@@ -77,4 +77,3 @@ def run(
     if conn.buffer or conn.state == BODY:
         seen.append(Seen(0, {}, b"", False))
     return seen
-

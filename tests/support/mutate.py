@@ -4,23 +4,25 @@ import random
 import struct
 
 _HTTP = (
-    b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\n\r", b"\r\r\n", b" ", b"  ", b"\t", b"\0", b"\x0b", b"\x0c",
-    b"\x1f", b"\x7f", b"\x80", b"\x85", b"\xa0", b"\xff", b":", b"::", b" :", b": ", b",", b", ", b";", b"=",
-    b'"', b"\\", b"/", b"//", b"/.", b"/..", b"%", b"%2e", b"%2f", b"%00", b"%0d%0a", b"?", b"#", b"*", b"@",
-    b"[", b"]", b"[::1]", b"_", b"+", b"-", b"0", b"00", b"1", b"5", b"0x", b"a", b"F", b"g", b"1_0",
-    b"99999999999999999999", b"GET", b"HEAD", b"POST", b"OPTIONS", b"CONNECT", b"GET / HTTP/1.1\r\n",
-    b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"http://b", b"https://b:80/", b"Host: a\r\n",
-    b"Host:\r\n", b"Host: b\r\n", b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Content-Length",
-    b"content-length:5\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding", b"chunked", b"identity",
-    b"gzip, chunked", b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"close", b"keep-alive",
-    b"Expect: 100-continue\r\n", b"X_Y: z\r\n", b"X: y\r\n", b" z\r\n", b"\tz\r\n", b"0\r\n\r\n", b"5\r\nhello\r\n",
-    b"5;a=b\r\n", b';a="b"', b"hello", b"Upgrade: x\r\n", b"Cookie: a=b\r\n",
+    b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\n\r", b"\r\r\n", b" ", b"  ", b"\t", b"\0", b"\x0b",
+    b"\x0c", b"\x1f", b"\x7f", b"\x80", b"\x85", b"\xa0", b"\xff", b":", b"::", b" :", b": ", b",",
+    b", ", b";", b"=", b'"', b"\\", b"/", b"//", b"/.", b"/..", b"%", b"%2e", b"%2f", b"%00",
+    b"%0d%0a", b"?", b"#", b"*", b"@", b"[", b"]", b"[::1]", b"_", b"+", b"-", b"0", b"00", b"1",
+    b"5", b"0x", b"a", b"F", b"g", b"1_0", b"99999999999999999999", b"GET", b"HEAD", b"POST",
+    b"OPTIONS", b"CONNECT", b"GET / HTTP/1.1\r\n", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2",
+    b"HTTP/2.0", b"http://b", b"https://b:80/", b"Host: a\r\n", b"Host:\r\n", b"Host: b\r\n",
+    b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Content-Length", b"content-length:5\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding", b"chunked", b"identity",
+    b"gzip, chunked", b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"close",
+    b"keep-alive", b"Expect: 100-continue\r\n", b"X_Y: z\r\n", b"X: y\r\n", b" z\r\n", b"\tz\r\n",
+    b"0\r\n\r\n", b"5\r\nhello\r\n", b"5;a=b\r\n", b';a="b"', b"hello", b"Upgrade: x\r\n",
+    b"Cookie: a=b\r\n",
 )  # fmt: skip
 
 _UWSGI = (
     b"\0", b"\0\0", b"\xff\xff", b"\x01\0A\x01\0b", b"\0\0\0\0", b"\x0e\0REQUEST_METHOD\x03\0GET",
-    b"\x0e\0CONTENT_LENGTH\x01\x005", b"\x0e\0CONTENT_LENGTH\0\0", b"CONTENT_LENGTH", b"-1", b"5", b"hello",
-    b"\x16\0HTTP_TRANSFER_ENCODING\x07\0chunked",
+    b"\x0e\0CONTENT_LENGTH\x01\x005", b"\x0e\0CONTENT_LENGTH\0\0", b"CONTENT_LENGTH", b"-1", b"5",
+    b"hello", b"\x16\0HTTP_TRANSFER_ENCODING\x07\0chunked",
 )  # fmt: skip
 
 
@@ -71,5 +73,7 @@ def cut(data: bytes, chance: random.Random) -> list[bytes]:
         return []
     if chance.random() < 0.2 and len(data) < 2000:
         return [data[at : at + 1] for at in range(len(data))]
-    marks = sorted({chance.randint(1, len(data)) for _ in range(chance.randint(1, 4))} | {len(data)})
+    marks = sorted(
+        {chance.randint(1, len(data)) for _ in range(chance.randint(1, 4))} | {len(data)}
+    )
     return [data[start:end] for start, end in zip([0, *marks], marks, strict=False)]

@@ -1,4 +1,4 @@
-"""What h11 and llhttp (by httptools) read in the same octets, in the terms of ``support.intake``."""
+"""What h11, and llhttp by httptools, read in the same octets as quaich."""
 
 from dataclasses import dataclass, field
 from typing import Any

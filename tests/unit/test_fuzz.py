@@ -1,4 +1,4 @@
-"""Every fuzzer of fuzz/ for a moment: its seeds are handled well, damaged or not, and so is noise."""
+"""Every fuzzer of fuzz/ for a moment: its seeds, the same damaged, and noise."""
 
 import importlib.util
 import random
@@ -17,7 +17,9 @@ NAMES = sorted(path.stem for path in FUZZ.glob("*.py") if path.stem not in ("com
 def fuzzer(request: pytest.FixtureRequest) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FUZZ)
-        spec = importlib.util.spec_from_file_location(f"fuzz_{request.param}", FUZZ / f"{request.param}.py")
+        spec = importlib.util.spec_from_file_location(
+            f"fuzz_{request.param}", FUZZ / f"{request.param}.py"
+        )
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -27,7 +29,9 @@ def fuzzer(request: pytest.FixtureRequest) -> Any:
 
 
 def test_they_are_there() -> None:
-    assert {"http1", "chunked", "target", "uwsgi", "connection", "reply", "differential"} <= set(NAMES)
+    assert {"http1", "chunked", "target", "uwsgi", "connection", "reply", "differential"} <= set(
+        NAMES
+    )
 
 
 @settings(max_examples=100, deadline=None)

@@ -72,6 +72,15 @@ def test_nothing_is_used_after_the_end() -> None:
     assert out == []
 
 
+def test_a_body_over_the_limit_is_refused_by_the_size_of_its_chunk() -> None:
+    decoder = ChunkedDecoder(5)
+    out: list[bytes] = []
+    decoder.feed(b"3\r\nabc\r\n2\r\n", 0, out)
+    with pytest.raises(ProtocolError) as caught:
+        decoder.feed(b"de\r\n1\r\n", 0, out)
+    assert caught.value.status == 413
+
+
 def test_limits_are_exact() -> None:
     line = b"5;" + b"a" * (MAX_LINE - 4)
     assert decode([line + b"\r\nhello\r\n"])[0] == b"hello"

@@ -51,7 +51,9 @@ def test_mutated_corpus(seed: int) -> None:
 
 
 TOKENS = st.text("abcXYZ019-._~!#$%&'*+^`|", min_size=1, max_size=8)
-VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=12)
+VALUES = st.text(
+    st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=12
+)
 TARGETS = st.one_of(
     st.text("abc/.%2eF?=&;:@!$'()*+,-_~", max_size=15).map("/".__add__),
     st.sampled_from(["*", "http://b", "http://b/c?d", "https://b:80/", "/a#b", "b:80", "//"]),
@@ -70,7 +72,9 @@ FRAMING = st.sampled_from(
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
     ]
 )
-CHUNKS = st.lists(st.tuples(st.sampled_from(["", ";a", ";a=b", ';a="b;c"']), st.binary(min_size=1, max_size=20)))
+CHUNKS = st.lists(
+    st.tuples(st.sampled_from(["", ";a", ";a=b", ';a="b;c"']), st.binary(min_size=1, max_size=20))
+)
 
 
 @st.composite
@@ -81,13 +85,21 @@ def requests(draw: st.DrawFn) -> bytes:
         f"{name}:{draw(st.sampled_from(['', ' ', '  ']))}{value}\r\n"
         for name, value in draw(st.lists(st.tuples(TOKENS, VALUES), max_size=3))
     )
-    connection = draw(st.sampled_from(["", "", "Connection: close\r\n", "Connection: x, keep-alive\r\n"]))
+    connection = draw(
+        st.sampled_from(["", "", "Connection: close\r\n", "Connection: x, keep-alive\r\n"])
+    )
     framing = draw(FRAMING)
-    head = f"{method} {draw(TARGETS)} HTTP/{version}\r\nHost: a\r\n{fields}{connection}{framing}\r\n"
+    head = (
+        f"{method} {draw(TARGETS)} HTTP/{version}\r\nHost: a\r\n{fields}{connection}{framing}\r\n"
+    )
     body = draw(st.sampled_from([b"hello", b"hello", b""]))
     if "hunked" in framing.lower():
-        chunks = b"".join(b"%x%b\r\n%b\r\n" % (len(data), ext.encode(), data) for ext, data in draw(CHUNKS))
-        body = chunks + b"0\r\n" + draw(st.sampled_from([b"", b"X: y\r\n", b"Host: b\r\n"])) + b"\r\n"
+        chunks = b"".join(
+            b"%x%b\r\n%b\r\n" % (len(data), ext.encode(), data) for ext, data in draw(CHUNKS)
+        )
+        body = (
+            chunks + b"0\r\n" + draw(st.sampled_from([b"", b"X: y\r\n", b"Host: b\r\n"])) + b"\r\n"
+        )
     return head.encode("latin-1") + body
 
 

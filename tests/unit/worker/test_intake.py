@@ -17,6 +17,7 @@ from tests.corpus import reader
 from tests.support.intake import ADDRESS, FIXED, Seen, connection
 from tests.support.intake import run as run_with_reasons
 
+
 def run(*args: Any, **more: Any) -> list[Seen]:
     """Outcomes to compare: which of several faults is named may depend on how the octets came."""
     return [replace(each, reason="") for each in run_with_reasons(*args, **more)]
