@@ -35,6 +35,8 @@ cdef class Connection:
     cdef public bint watched
     cdef public bint writing
     cdef public bint gone
+    cdef public bint hung
+    cdef public bint opened
     cdef public bint suspended
     cdef public Head head
     cdef public dict environ
