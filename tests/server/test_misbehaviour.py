@@ -342,12 +342,12 @@ PROTOCOLS: dict[str, Callable[[Address], Http | Uwsgi]] = {
 }
 
 FRONT = """
+    map $arg_by $upstream {{ unix unix:{path}; default 127.0.0.1:{port}; }}
     server {{
         listen 127.0.0.1:PORT;
-        location / {{
-            include uwsgi_params;
-            uwsgi_pass 127.0.0.1:{port};
-        }}
+        include uwsgi_params;
+        location / {{ uwsgi_pass $upstream; }}
+        location /proxied/ {{ proxy_pass http://unix:{path}.http:/; }}
     }}
 """
 
@@ -359,15 +359,23 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     argv = [
         *command(),
         *("--http-socket", f"127.0.0.1:{first}", "--socket", f"127.0.0.1:{second}"),
+        *("--socket", str(directory / "unix"), "--http-socket", str(directory / "unix.http")),
         *("--wsgi-file", str(APP), "--master", "--threads", "2"),
     ]
     server = Server(argv, cwd=directory, output=directory / "server.log")
     front = None
-    addresses: dict[str, Address] = {"http": ("127.0.0.1", first), "uwsgi": ("127.0.0.1", second)}
+    addresses: dict[str, Address] = {
+        "http": ("127.0.0.1", first),
+        "uwsgi": ("127.0.0.1", second),
+        "unix": str(directory / "unix"),
+    }
     try:
         server.wait_ready()
         if nginx.program() is not None:
-            front = nginx.Nginx(directory / "nginx", FRONT.format(port=second)).start()
+            front = nginx.Nginx(
+                directory / "nginx", FRONT.format(port=second, path=directory / "unix")
+            )
+            front.start()
             addresses["nginx-uwsgi"] = front.address
         yield Sites(server, addresses)
         assert len(server.children()) == 2, "the zygote and its one worker"
@@ -430,7 +438,36 @@ def look(asker: Http | Uwsgi, row: Row, name: str, protocol: str) -> None:
         assert reply.get(header) == value
 
 
-@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.seen != BROKEN])
+CUT = [name for name, row in TABLE.items() if row.seen == BROKEN]
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_cut_on_a_unix_socket(sites: Sites, name: str) -> None:
+    """Where the end of the connection is the end of the reply, and there is no reset to send."""
+    with pytest.raises(http.Broken):
+        Uwsgi(sites.addresses["unix"]).ask(f"/{name}")
+    assert Uwsgi(sites.addresses["unix"]).ask("/hello").body == b"hello"
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize("target", ["/{}?by=unix", "/proxied/{}"], ids=["uwsgi", "http"])
+@pytest.mark.parametrize("name", CUT)
+def test_a_cut_behind_nginx_on_a_unix_socket(sites: Sites, name: str, target: str) -> None:
+    if "nginx-uwsgi" not in sites.addresses:
+        pytest.skip("nginx is not installed")
+    asker = Http(sites.addresses["nginx-uwsgi"])
+    try:
+        assert asker.ask(target.format(name)).status == 502
+    except http.Broken:
+        pass
+    finally:
+        asker.close()
+    asker = Http(sites.addresses["nginx-uwsgi"])
+    assert asker.ask(target.format("hello")).body == b"hello"
+    asker.close()
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in CUT])
 def test_head(sites: Sites, protocol: str, name: str) -> None:
     """HEAD never has a body, whatever the application makes of it."""
     asker = PROTOCOLS[protocol](sites.addresses[protocol])

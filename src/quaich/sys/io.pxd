@@ -10,7 +10,7 @@ cdef extern from "sys/socket.h":
     ctypedef unsigned int socklen_t
     struct sockaddr:
         unsigned short sa_family
-    int AF_INET, AF_INET6, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_NONBLOCK, SOCK_CLOEXEC
+    int AF_INET, AF_INET6, MSG_DONTWAIT, MSG_PEEK, MSG_NOSIGNAL, SOCK_NONBLOCK, SOCK_CLOEXEC
     ssize_t recv(int fd, void *buffer, size_t size, int flags) nogil
     ssize_t c_send_ "send"(int fd, const void *buffer, size_t size, int flags) nogil
     int accept4(int fd, sockaddr *address, socklen_t *size, int flags) nogil
@@ -52,21 +52,21 @@ cdef extern from "sys/epoll.h":
     int epoll_ctl(int epfd, int operation, int fd, epoll_event *event) nogil
 
 
-cdef inline object c_receive(int fd, Py_ssize_t size):
+cdef inline object c_receive(int fd, Py_ssize_t size, int flags):
     # Small reads keep the interpreter lock: the call cannot block, and releasing costs more.
     cdef char small[16384]
     cdef ssize_t n
     cdef bytes big
     cdef char *target
     if size <= 16384:
-        n = recv(fd, small, size, MSG_DONTWAIT)
+        n = recv(fd, small, size, MSG_DONTWAIT | flags)
         if n >= 0:
             return PyBytes_FromStringAndSize(small, n)
     else:
         big = PyBytes_FromStringAndSize(NULL, size)
         target = PyBytes_AS_STRING(big)
         with nogil:
-            n = recv(fd, target, size, MSG_DONTWAIT)
+            n = recv(fd, target, size, MSG_DONTWAIT | flags)
         if n >= 0:
             return big if n == size else big[:n]
     if errno == EAGAIN or errno == EINTR:
@@ -147,6 +147,7 @@ cdef inline int c_control(int epfd, int operation, int fd, unsigned int mask) ex
 
 
 cpdef object receive(int fd, Py_ssize_t size)
+cpdef object peek(int fd, Py_ssize_t size)
 cpdef Py_ssize_t send(int fd, bytes data, Py_ssize_t offset) except -2
 cpdef int peer_state(int fd) except -1
 

@@ -28,12 +28,26 @@ _WRITING: int = select.EPOLLOUT
 def receive(fd: int, size: int) -> bytes | None:
     """Up to ``size`` octets; ``b""`` at the end of the stream; None when nothing is here yet."""
     if cython.compiled:
-        return c_receive(fd, size)  # type: ignore[name-defined, no-any-return]
+        return c_receive(fd, size, 0)  # type: ignore[name-defined, no-any-return]
     else:
         try:
             return os.read(fd, size)
         except (BlockingIOError, InterruptedError):
             return None
+
+
+def peek(fd: int, size: int) -> bytes | None:
+    """The same, and it stays in the kernel."""
+    if cython.compiled:
+        return c_receive(fd, size, MSG_PEEK)  # type: ignore[name-defined, no-any-return]
+    else:
+        whole = socket.socket(fileno=fd)
+        try:
+            return whole.recv(size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return None
+        finally:
+            whole.detach()
 
 
 def send(fd: int, data: bytes, offset: int) -> int:

@@ -41,6 +41,7 @@ cdef class Connection:
     cdef public Head head
     cdef public dict environ
     cdef public object decoder
+    cdef public Py_ssize_t unread
     cdef public long long missing
     cdef public list body
     cdef public long long body_size

@@ -70,12 +70,13 @@ class Connection:
     """The state of one connection; see the states above.
 
     ``seen`` is how much of ``buffer`` was searched for the end of a head; ``served`` how many
-    requests were answered; ``missing`` the octets of a body still to come; ``out`` what the kernel
-    did not take yet, ``out_offset`` how much of its first item it took; ``iterator`` an
-    application's reply that is not exhausted, ``context`` and ``home`` the context and the thread
-    it began in; ``suspended`` that it waits with that iterator; ``gone`` that the client cannot be
-    reached any more; ``hung`` that it was reported to send no more; ``opened`` that the first
-    octets of its next reply are sent; ``unserved`` that there was no application for the request.
+    requests were answered; ``unread`` how much of the request stays in the kernel; ``missing`` the
+    octets of a body still to come; ``out`` what the kernel did not take yet, ``out_offset`` how
+    much of its first item it took; ``iterator`` an application's reply that is not exhausted,
+    ``context`` and ``home`` the context and the thread it began in; ``suspended`` that it waits
+    with that iterator; ``gone`` that the client cannot be reached any more; ``hung`` that it was
+    reported to send no more; ``opened`` that the first octets of its next reply are sent;
+    ``unserved`` that there was no application for the request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -100,6 +101,7 @@ class Connection:
         self.head: Head | None = None
         self.environ: dict[str, Any] | None = None
         self.decoder: ChunkedDecoder | None = None
+        self.unread = 0
         self.missing = 0
         self.body: list[bytes] | None = None
         self.body_size = 0

@@ -1,6 +1,7 @@
 cimport cython
 from quaich.sys.clock cimport micros
-from quaich.sys.io cimport Poller, peer_state, receive, send
+from quaich.sys.io cimport Poller, peek, peer_state, receive, send
+from quaich.wire.http1 cimport Head
 from quaich.worker.answer cimport Answerer
 from quaich.worker.connection cimport Connection, Door
 from quaich.worker.gate cimport Gate
@@ -64,6 +65,8 @@ cdef class Engine(Gate):
     cdef _starved(self, object error)
     cdef bint _is_old(self, Connection conn) except -1
     cdef _event(self, Connection conn, Lane lane)
+    @cython.locals(missing="long long", peeked=Py_ssize_t, step=int, head=Head)
+    cdef bint _sparing(self, Connection conn, Lane lane) except -1
     cdef int _feed(self, Connection conn, bytes data) except? -2
     cdef int _next(self, Connection conn) except? -2
     cdef _body_deadline(self, Connection conn)

@@ -27,7 +27,7 @@ from threading import get_ident
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
 from quaich.sys.clock import micros
-from quaich.sys.io import Poller, abort_on_close, asks, half_close, peer_state, receive, send
+from quaich.sys.io import Poller, abort_on_close, asks, half_close, peek, peer_state, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.wire.reply import OPENING, refusal
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
@@ -407,6 +407,9 @@ class Engine(Gate):
             self._continue_reply(conn, lane)
             return
         try:
+            if conn.served == 0 and (not conn.http or conn.address == ""):
+                if self._sparing(conn, lane):
+                    return
             data = receive(conn.fd, READ if conn.state == HEAD else READ_BODY)
         except OSError:
             self._drop(conn)
@@ -422,6 +425,42 @@ class Engine(Gate):
             if conn.state == HEAD and not conn.buffer and conn.served:
                 conn.deadline = self.now + self.http_timeout
             self._go(conn, lane, self._feed(conn, data))
+
+    def _sparing(self, conn: Connection, lane: Lane) -> bool:
+        """Read, and leave the end of a request in the kernel until its reply is whole; False where
+        that cannot be done, and nothing is read.
+
+        The end of such a connection can be the end of the reply.  With octets unread it is a reset
+        to the peer instead: so a reply looks cut that an exception cuts, also on a UNIX socket,
+        where nothing else can say so, or that the death of this process cuts.
+        """
+        missing = conn.missing
+        if conn.state == HEAD:
+            data = peek(conn.fd, READ)
+        elif conn.state == BODY and conn.decoder is None and missing > 0:
+            data = receive(conn.fd, min(READ_BODY, missing - 1)) if missing > 1 else None
+            if missing == 1:
+                data = peek(conn.fd, 1)
+        else:
+            return False
+        if not data:
+            if data is None:
+                self._park(conn, False)
+            else:
+                self._drop(conn)
+            return True
+        peeked = len(data) if missing <= 1 else 0
+        step = self._feed(conn, data)
+        if step == -1:
+            # Refused; what was not read is thrown away with what may follow.
+            return True
+        head = conn.head
+        if step == READY and head is not None and not (conn.http and head.keep_alive):
+            conn.unread = peeked
+        elif peeked:
+            receive(conn.fd, peeked)
+        self._go(conn, lane, step)
+        return True
 
     def _feed(self, conn: Connection, data: bytes) -> int:
         try:
@@ -593,6 +632,7 @@ class Engine(Gate):
     def _linger(self, conn: Connection) -> None:
         conn.buffer = b""
         conn.state = LINGER
+        conn.unread = 0
         conn.deadline = self.now + LINGER_SECONDS
         drop_spool(conn)
         half_close(conn.fd)
@@ -600,6 +640,8 @@ class Engine(Gate):
 
     def _close(self, conn: Connection) -> None:
         try:
+            if conn.unread:
+                receive(conn.fd, conn.unread)
             if conn.watched:
                 # A child that the application forked may hold a copy of the descriptor; then
                 # closing alone would leave it in the epoll, reporting for ever.
@@ -619,6 +661,7 @@ class Engine(Gate):
 
     def _reset(self, conn: Connection) -> None:
         """Close so that the peer sees an error, even where the end of the reply is the close."""
+        conn.unread = 0
         abort_on_close(conn.fd)
         self._drop(conn)
 
