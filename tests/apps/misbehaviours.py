@@ -829,11 +829,24 @@ def file_of_a_pipe(environ, start_response):
 
 
 def file_truncated(environ, start_response):
-    """Becomes shorter while it is sent."""
-    file = temporary(b"x" * 40_000_000)
-    threading.Timer(0.2, os.ftruncate, (os.dup(file.fileno()), 1)).start()
+    """Becomes shorter when the server has looked at its size."""
+
+    class File:
+        def __init__(self):
+            self.file = temporary(b"x" * 100_000)
+            self.read = self.file.read
+            self.fileno = self.file.fileno
+
+        def tell(self):
+            os.ftruncate(self.fileno(), 10)
+            return 0
+
+        def close(self):
+            closed["file_truncated"] = closed.get("file_truncated", 0) + 1
+            self.file.close()
+
     start_response("200 OK", PLAIN)
-    return counted(environ, "file_truncated", file)
+    return environ["wsgi.file_wrapper"](File())
 
 
 def file_that_raises(environ, start_response):
