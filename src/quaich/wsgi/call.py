@@ -15,6 +15,7 @@ from quaich.wire.reply import (
     CHUNKED,
     LAST_CHUNK,
     NO_BODY,
+    OPENING,
     SIZED,
     UNTIL_CLOSE,
     ReplyHead,
@@ -29,6 +30,9 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 class Sink(Protocol):
     """What ``write`` sends to: returns when the octets are sent or safely queued."""
+
+    def is_home(self) -> bool:
+        """Whether the caller is in the thread that the request is answered in."""
 
     def write_through(self, data: bytes) -> None:
         """Send ``data``, waiting if too much is queued already; raises OSError."""
@@ -58,7 +62,8 @@ class Exchange:
     """A reply in the making.
 
     ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
-    where the front frames the reply; ``close`` whether the connection ends after this reply.
+    where the front frames the reply; ``close`` whether the connection ends after this reply;
+    ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more.
     """
 
     def __init__(
@@ -71,7 +76,9 @@ class Exchange:
         self.is_head = is_head
         self.stamp = stamp
         self.head: ReplyHead | None = None
+        self.opened = False
         self.begun = False
+        self.over = False
         self.framing = NO_BODY
         self.left = -1
         self.head_size = 0
@@ -100,6 +107,11 @@ class Exchange:
         """PEP 3333's write: send ``data`` now."""
         if type(data) is not bytes:
             raise ApplicationError(f"write: expected bytes, got {type(data).__name__}")
+        # The connection may carry another reply by now, or be another's.
+        if self.over:
+            raise ApplicationError("write was called after the end of its request")
+        if not self.sink.is_home():
+            raise ApplicationError("write was called in another thread than its request's")
         if data:
             self.sink.write_through(self.part(data))
 
@@ -139,9 +151,9 @@ class Exchange:
                 extra += b"\r\nConnection: close"
             elif self.minor == 0:
                 extra += b"\r\nConnection: keep-alive"
-        out = b"HTTP/1.1 " + head.lines + extra + b"\r\n\r\n"
+        out = OPENING + head.lines + extra + b"\r\n\r\n"
         self.head_size = len(out)
-        return out
+        return out[len(OPENING) :] if self.opened else out
 
     def part(self, data: bytes) -> bytes:
         """``data``, framed as the next part of the body, with the head before the first."""
