@@ -122,13 +122,15 @@ def _cheroot(ask: Ask) -> list[str]:
 
 def _mod_wsgi(ask: Ask) -> list[str]:
     root = ask.directory / "apache"
+    apache = Path("/usr/sbin/apache2")  # which apxs calls httpd
+    httpd = ["--httpd-executable", str(apache)] if apache.exists() else []
     user = ["--user", "www-data", "--group", "www-data"] if os.getuid() == 0 else []
     log = ["--access-log", "--log-directory", str(ask.directory)] if ask.setup.log else []
     return [
         *(_bin("mod_wsgi-express"), "start-server", "--host", "127.0.0.1"),
         *("--port", str(ask.port), "--processes", "1", "--threads", ask.threads),
         *("--server-root", str(root), "--python-path", str(SCENES), "--keep-alive-timeout", "75"),
-        *("--max-clients", "1100", *user, *log),
+        *("--max-clients", "1100", *user, *log, *httpd),
         *("--application-type", "module", ask.setup.module),
     ]
 
@@ -197,13 +199,11 @@ PEERS = (
         more=("gunicorn_h1c",),
     ),
     Peer("granian", "granian", _granian),
-    Peer(
-        "bjoern", "bjoern", _inside("bjoern"), debian=("libev-dev",), threads=False, logs=False
-    ),
+    Peer("bjoern", "bjoern", _inside("bjoern"), debian=("libev-dev",), threads=False, logs=False),
     Peer("fastwsgi", "fastwsgi", _inside("fastwsgi"), threads=False, logs=False),
     Peer("waitress", "waitress", _waitress, logs=False),
     Peer("cheroot", "cheroot", _cheroot, logs=False),
-    Peer("mod_wsgi", "mod_wsgi", _mod_wsgi, debian=("apache2-dev",)),
+    Peer("mod_wsgi", "mod_wsgi", _mod_wsgi, debian=("apache2-dev", "apache2-bin")),
 )
 
 

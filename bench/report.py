@@ -32,8 +32,10 @@ def summary(row: Row, base: Row | None) -> dict[str, Any]:
     """The figures of one server, ready for JSON."""
     done = row.rounds
     found: dict[str, Any] = {"name": row.name, "version": row.version}
-    if row.remark:
-        found["remark"] = row.remark
+    broken = sum(each.load.broken for each in done)
+    remarks = [row.remark, f"{broken} connections broke" if broken else ""]
+    if any(remarks):
+        found["remark"] = "; ".join(filter(None, remarks))
     if row.problem:
         found["problem"] = row.problem
     if not done:
@@ -140,8 +142,10 @@ def document(
     lines = [
         "# quaich beside its peers",
         "",
-        f"{run['machine']}; median of {run['rounds']} rounds of {run['seconds']} s, interleaved; "
-        f"load average {before} before and {after} after; took {run['took_seconds']} s.",
+        f"{run['machine']}.",
+        "",
+        f"Median of {run['rounds']} rounds of {run['seconds']} s, interleaved; load average "
+        + f"{before} before and {after} after; took {run['took_seconds']} s.",
         "",
         f"{versions}.",
         "",

@@ -77,7 +77,6 @@ NGINX_HTTP = Setup("nginx-http", nginx=True, peers=UPSTREAMS)
 NGINX_FASTCGI = Setup("nginx-fastcgi", protocol="fastcgi", nginx=True, peers=("quaich",))
 
 FLOOR = "floor"
-ON_THE_FLOOR = ("hello", "10k", "close")
 
 
 def _plain(
@@ -139,7 +138,9 @@ SCENARIOS = (
     ),
     _plain("flask", "a Flask page", pages.PAGE, setup=FLASK),
     _plain("django", "a Django page", pages.PAGE, setup=DJANGO),
-    _plain("idle", "one active client beside 1,000 idle", HELLO, connections=1, kind="idle", idle=1000),
+    _plain(
+        "idle", "one client beside 1,000 idle ones", HELLO, connections=1, kind="idle", idle=1000
+    ),
     _plain("logged", "hello world with the request log on", HELLO, setup=LOGGED),
     _plain("paced", "hello world at half the saturating rate", HELLO, kind="paced"),
     _plain("nginx-uwsgi-tcp", "nginx, uwsgi_pass over TCP", HELLO, setup=NGINX_TCP),

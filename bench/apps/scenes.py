@@ -25,7 +25,7 @@ RECORD = {
 BLOCK = 65536
 
 # Beside the process, not shared: its bytes are in the page cache all the same.
-_file = tempfile.NamedTemporaryFile(prefix="bench-", suffix=".bin")  # noqa: SIM115
+_file = tempfile.NamedTemporaryFile(prefix="bench-", suffix=".bin")
 _file.write(MEGABYTE)
 _file.flush()
 
@@ -40,7 +40,7 @@ def hello(environ, start_response):
     return [HELLO]
 
 
-def record_body():
+def record_body() -> bytes:
     return json.dumps(RECORD).encode()
 
 
