@@ -9,6 +9,7 @@ import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,10 +110,8 @@ def system_calls(found: Sequence[int], load: Loading) -> float | None:
             )
         except FileNotFoundError:
             continue
-        assert counter.stderr is not None
         try:
-            # A counter that may not count ends at once; it needs a moment to attach.
-            if select.select([counter.stderr], [], [], 0.2)[0] and counter.poll() is not None:
+            if not _counts(counter.pid, found[0]):
                 continue
             done = load()
         finally:
@@ -123,6 +122,21 @@ def system_calls(found: Sequence[int], load: Loading) -> float | None:
         if calls >= 0:
             return calls / done.requests
     return None
+
+
+def _counts(counter: int, watched: int) -> bool:
+    """Wait until the counter is attached; whether it is."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            opened = [os.readlink(each.path) for each in os.scandir(f"/proc/{counter}/fd")]
+            status = Path(f"/proc/{watched}/status").read_text()
+        except OSError:
+            return False  # it ended, as one that may not count does at once
+        if "anon_inode:[perf_event]" in opened or f"TracerPid:\t{counter}\n" in status:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def wrk(

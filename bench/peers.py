@@ -61,6 +61,7 @@ class Peer:
     threads: bool = True  # can have several
     logs: bool = True  # can write a request log
     protocols: tuple[Protocol, ...] = ("http",)
+    obstacle: Callable[[], str] = lambda: ""  # why it cannot run on this machine
     only: tuple[str, ...] = ()  # these scenarios alone: a variant that tells nothing of others
 
     def serves(self, setup: Setup, scenario: str, kind: str) -> bool:
@@ -135,6 +136,14 @@ def _mod_wsgi(ask: Ask) -> list[str]:
     ]
 
 
+def _hidden() -> str:
+    """Apache's children give up root, and then have to read the interpreter."""
+    home = Path(sys.base_prefix)
+    if os.getuid() != 0 or all(each.stat().st_mode & 1 for each in (home, *home.parents)):
+        return ""
+    return f"its user www-data could not read {home}; run as another user than root"
+
+
 def _inside(module: str) -> Callable[[Ask], list[str]]:
     """A server that is started by a function of its module."""
 
@@ -203,7 +212,9 @@ PEERS = (
     Peer("fastwsgi", "fastwsgi", _inside("fastwsgi"), threads=False, logs=False),
     Peer("waitress", "waitress", _waitress, logs=False),
     Peer("cheroot", "cheroot", _cheroot, logs=False),
-    Peer("mod_wsgi", "mod_wsgi", _mod_wsgi, debian=("apache2-dev", "apache2-bin")),
+    Peer(
+        "mod_wsgi", "mod_wsgi", _mod_wsgi, debian=("apache2-dev", "apache2-bin"), obstacle=_hidden
+    ),
 )
 
 

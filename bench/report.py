@@ -139,13 +139,16 @@ def document(
     """The whole run as Markdown."""
     versions = ", ".join(f"{name} {version}".strip() for name, version in run["versions"].items())
     before, after = run["load_average"]
+    how = (
+        f"Median of {run['rounds']} rounds of {run['seconds']} s, interleaved; load average "
+        f"{before} before and {after} after; took {run['took_seconds']} s."
+    )
     lines = [
         "# quaich beside its peers",
         "",
         f"{run['machine']}.",
         "",
-        f"Median of {run['rounds']} rounds of {run['seconds']} s, interleaved; load average "
-        + f"{before} before and {after} after; took {run['took_seconds']} s.",
+        how,
         "",
         f"{versions}.",
         "",

@@ -189,8 +189,8 @@ def contestants(names: list[str], directory: Path) -> tuple[list[Peer], dict[str
     for peer in known:
         if names and peer.name not in names:
             continue
-        reasons: list[str] = []
-        if peer.package:
+        reasons = list(filter(None, [peer.obstacle()]))
+        if peer.package and not reasons:
             failed = peers.install([peer.package, *peer.more], peer.debian)
             reasons = [f"{package}: {reason}" for package, reason in failed.items()]
         elif peer.name == FLOOR:

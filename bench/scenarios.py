@@ -151,7 +151,7 @@ SCENARIOS = (
 
 # What a few minutes are enough for.
 QUICK = ("hello", "json", "10k", "close", "post64k", "1m", "file", "chunks")
-QUICK_PEERS = ("quaich", "uwsgi", "gunicorn-gthread-h1c", "granian", "bjoern", "fastwsgi", FLOOR)
+QUICK_PEERS = ("quaich", "uwsgi", "granian", "bjoern", "fastwsgi", FLOOR)
 
 
 def chosen(only: list[str], quick: bool) -> list[Scenario]:
