@@ -211,12 +211,15 @@ def arguments() -> argparse.Namespace:
     comma = "comma-separated"
     parser.add_argument("--only", default="", metavar="SCENARIO,..", help=f"these, {comma}")
     parser.add_argument("--peers", default="", metavar="SERVER,..", help=f"these, {comma}")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, help="3, and 2 with --quick")
     parser.add_argument("--seconds", type=int, default=1, help="of load, per server and round")
     parser.add_argument("--quick", action="store_true", help="fewer scenarios and servers")
     parser.add_argument("--name", default="latest", help="of the files under bench/results")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--no-results", action="store_true", help="write no file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 3)
+    return options
 
 
 def main() -> int:
@@ -256,12 +259,12 @@ def main() -> int:
     }
     found = {each.name: report.summaries(rows[each.name]) for each in scenarios}
     text = report.document(run, scenarios, found)
-    print(text)
+    figures = json.dumps({**run, "scenarios": found}, indent=1)
+    print(figures if options.json else text)
     if not options.no_results:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{options.name}.md").write_text(text)
-        run["scenarios"] = found
-        (RESULTS / f"{options.name}.json").write_text(json.dumps(run, indent=1) + "\n")
+        (RESULTS / f"{options.name}.json").write_text(figures + "\n")
     quaich = [row for each in rows.values() for row in each if row.name == peers.QUAICH.name]
     return 1 if any(row.problem for row in quaich) else 0
 
