@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import figures
 from bench.figures import Middle, Round
-from bench.scenarios import Scenario
+from bench.scenarios import FLOOR, QUICK, Scenario
 
 BASE = "quaich"
 
@@ -131,6 +131,21 @@ def table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def step(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """A run as a row of the table of steps: quaich's price, and its ratio to the best other's."""
+    cells = []
+    for name in QUICK:
+        rows = {str(each["name"]): each for each in found.get(name, ()) if "cpu_ratio" in each}
+        mine = rows.pop(BASE, None)
+        others = [row["cpu_ratio"]["median"] for other, row in rows.items() if other != FLOOR]
+        if mine is None:
+            cells.append("-")
+        else:
+            best = f" ({1 / min(others):.2f})" if others else ""
+            cells.append(_number(_cost(mine)) + best)
+    return "| " + " | ".join(cells) + " |"
+
+
 def document(
     run: Mapping[str, Any],
     scenarios: Sequence[Scenario],
@@ -157,4 +172,13 @@ def document(
     ]
     for each in scenarios:
         lines += ["", table(each, found[each.name])]
+    head = "| " + " | ".join(QUICK) + " |"
+    lines += [
+        "",
+        "### step: for the table in bench/README.md",
+        "",
+        head,
+        "|" + "---:|" * len(QUICK),
+    ]
+    lines.append(step(found))
     return "\n".join(lines) + "\n"

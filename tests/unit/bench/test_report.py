@@ -61,6 +61,22 @@ def test_more_columns() -> None:
     assert "| 2,000 |" in of(BY_NAME["paced"], Row("quaich", "1", [a_round(1, most=2000.0)]))
 
 
+def test_a_step_is_the_price_and_the_ratio_to_the_best_other() -> None:
+    rows = [
+        Row("quaich", "1", [a_round(10)]),
+        Row("floor", "", [a_round(2)]),
+        Row("other", "1", [a_round(8)]),
+        Row("dear", "1", [a_round(80)]),
+    ]
+    found = {
+        "hello": report.summaries(rows),
+        "json": report.summaries(rows[:2]),
+        "10k": report.summaries(rows[1:]),
+    }
+    # Without others there is no ratio, without quaich nothing to tell.
+    assert report.step(found).startswith("| 10.0 (1.25) | 10.0 | - | - |")
+
+
 def test_document() -> None:
     run = {
         "machine": "a machine",
@@ -80,4 +96,5 @@ def test_document() -> None:
     assert "quaich 1 compiled, floor." in text
     assert "- other is left out: cannot be installed" in text
     assert scenario.title in text
+    assert "| 1.0 | - | - |" in text
     assert HELLO.decode() not in text
