@@ -214,6 +214,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="3, and 2 with --quick")
     parser.add_argument("--seconds", type=int, default=1, help="of load, per server and round")
     parser.add_argument("--quick", action="store_true", help="fewer scenarios and servers")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="of servers and clients; negative on a busy machine"
+    )
     parser.add_argument("--name", default="latest", help="of the files under bench/results")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--no-results", action="store_true", help="write no file")
@@ -226,6 +229,11 @@ def main() -> int:
     options = arguments()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))
+    try:
+        os.nice(options.nice)
+    except PermissionError:
+        print(f"--nice {options.nice}: less than 0 needs root", file=sys.stderr)
+        return 2
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="quaich-bench-") as name:
         directory = Path(name)
@@ -252,6 +260,7 @@ def main() -> int:
         "versions": {each.name: peers.of(each) for each in wanted},
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "nice": options.nice,
         "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
         "took_seconds": round(time.monotonic() - began),
         "left_out": absent,

@@ -83,6 +83,7 @@ def test_document() -> None:
         "versions": {"quaich": "1 compiled", "floor": ""},
         "rounds": 3,
         "seconds": 1,
+        "nice": 0,
         "load_average": [0.1, 1.2],
         "took_seconds": 60,
         "left_out": {"other": "cannot be installed"},
@@ -92,7 +93,10 @@ def test_document() -> None:
     text = report.document(
         run, [scenario], {"hello": report.summaries([Row("quaich", "1", [a_round(1)])])}
     )
-    assert "Median of 3 rounds of 1 s, interleaved; load average 0.1 before and 1.2 after" in text
+    assert (
+        "Median of 3 rounds of 1 s, interleaved, nice 0; load average 0.1 before and 1.2 after"
+        in text
+    )
     assert "quaich 1 compiled, floor." in text
     assert "- other is left out: cannot be installed" in text
     assert scenario.title in text
