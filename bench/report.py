@@ -155,8 +155,8 @@ def document(
     versions = ", ".join(f"{name} {version}".strip() for name, version in run["versions"].items())
     before, after = run["load_average"]
     how = (
-        f"Median of {run['rounds']} rounds of {run['seconds']} s, interleaved, nice {run['nice']}; load average "
-        f"{before} before and {after} after; took {run['took_seconds']} s."
+        f"Median of {run['rounds']} rounds of {run['seconds']} s, interleaved, "
+        f"nice {run['nice']}; load average {before} before and {after} after; took {run['took_seconds']} s."
     )
     lines = [
         "# quaich beside its peers",
