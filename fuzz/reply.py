@@ -22,6 +22,10 @@ class Sink:
     def __init__(self) -> None:
         self.octets = b""
 
+    def is_home(self) -> bool:
+        """Always: there is one thread."""
+        return True
+
     def write_through(self, data: bytes) -> None:
         self.octets += data
 
