@@ -20,3 +20,8 @@ def test_a_path_of_a_directory_that_is_not_there(monkeypatch: pytest.MonkeyPatch
     text = str(blame.no_file("paste = x", "/nowhere/at/all.ini"))
     assert "there is no such file" in text
     assert "did you mean" not in text
+
+
+def test_a_path_on_another_machine() -> None:
+    text = str(blame.no_file("paste = x", "https://example.org/site.ini"))
+    assert "https:// is not read" in text

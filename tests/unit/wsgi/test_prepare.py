@@ -82,7 +82,7 @@ def test_an_environment(
     if system:
         (home / "bin" / "python").unlink()
     monkeypatch.setattr("site.ENABLE_USER_SITE", user)
-    monkeypatch.setattr("site.getusersitepackages", lambda: str(tmp_path))
+    monkeypatch.setattr("site.getusersitepackages", lambda: str(tmp_path / "none"))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:")
     executable = sys.executable
     prepare(Config(virtualenv=str(home)), to_log=False)

@@ -161,3 +161,8 @@ def test_an_iterable_that_ends_without_a_status() -> None:
             return iter(())
 
     assert "without calling start_response" in run(lambda environ, start: Silent()).problem
+
+
+def test_an_outcome_as_a_line_shows_it() -> None:
+    assert str(Outcome(204, 0.0124)) == "status=204 ms=12"
+    assert str(Outcome(0, 0.5, "why")) == "status=0 ms=500: why"
