@@ -51,6 +51,8 @@ def check(
         try:
             for _ in range(times):
                 wrong = _ask(connection, scenario)
+                if wrong.startswith("answers 502") and time.monotonic() < deadline and not ended():
+                    raise ConnectionRefusedError(wrong)  # nginx, of a server that starts yet
                 if wrong:
                     return wrong, ""
                 if connection.sock is None and keeps and not scenario.close:

@@ -156,7 +156,8 @@ def document(
     before, after = run["load_average"]
     how = (
         f"Median of {run['rounds']} rounds of {run['seconds']} s, interleaved, "
-        f"nice {run['nice']}; load average {before} before and {after} after; took {run['took_seconds']} s."
+        f"nice {run['nice']}; load average {before} before and {after} after; "
+        f"took {run['took_seconds']} s."
     )
     lines = [
         "# quaich beside its peers",

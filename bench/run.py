@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -227,6 +228,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
+    # Whoever ends it ends the servers too, also where it was started without a terminal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))
     try:

@@ -59,8 +59,8 @@ class Scenario:
 
 
 def body(octets: int) -> bytes:
-    """A request body in which no two blocks are alike."""
-    return b"".join(b"%08x" % number for number in range(octets // 8))
+    """A request body in which no two blocks of 4 KiB are alike."""
+    return b"".join(b"%08x" % number + b"x" * 4088 for number in range(octets // 4096))
 
 
 PLAIN = Setup("plain")
