@@ -25,6 +25,7 @@ from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
+from quaich.worker.record import Recorder
 from quaich.worker.signals import Signals, prepare_last_words
 from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
@@ -65,7 +66,7 @@ class Stage:
         self.board = board
         self.log = log
         self.grievances = grievance.of(config)
-        recording = not config.disable_logging or config.log_4xx or config.log_5xx
+        self.recording = not config.disable_logging or config.log_4xx or config.log_5xx
         dynamic = None
         if config.dynamic_apps:
             dynamic = Dynamic(
@@ -84,10 +85,8 @@ class Stage:
             ),
             application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
             slot=scoreboard.slot(slot),
-            scoreboard=scoreboard,
             log=log,
-            request_log=RequestLog(os.getpid()) if recording else None,
-            log_statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
+            recorder=None,
             write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
             threads=config.threads,
             noting=config.harakiri > 0,
@@ -143,8 +142,8 @@ def run_worker(
     mine = stage.scoreboard.slot(slot, seat)
     mine.clear(pid, generation, int(time.monotonic() * 1000000))
     answerer.slot = mine
-    if answerer.recording:
-        answerer.request_log = RequestLog(pid)
+    if stage.recording:
+        answerer.recorder = _recorder(config, mine, stage.scoreboard, stage.log)
     if stage.grievances.wanted:
         answerer.on_exception = grievance.listener(stage.grievances, on_spent)
     if lifeline is not None and config.max_requests:
@@ -191,6 +190,16 @@ def _teller(
             on_spent(f"requests={slot.served()} max-requests={most}")
 
     return tell
+
+
+def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder:
+    return Recorder(
+        slot=slot,
+        scoreboard=scoreboard,
+        log=log,
+        lines=RequestLog(os.getpid()),
+        statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
+    )
 
 
 def _door(listener: BoundListener, common: dict[str, Any]) -> Door:

@@ -54,8 +54,8 @@ from quaich.stats.scoreboard import (
 )
 from quaich.sys.process import set_handler
 from quaich.worker import logswitch
-from quaich.worker.answer import describe
 from quaich.worker.loop import Engine
+from quaich.worker.record import describe
 
 LAST_WORDS = signal.SIGPWR
 """From the master, to a worker that it kills next."""
