@@ -66,6 +66,7 @@ class Stage:
         self.board = board
         self.log = log
         self.grievances = grievance.of(config)
+        self.recording = not config.disable_logging or config.log_4xx or config.log_5xx
         dynamic = None
         if config.dynamic_apps:
             dynamic = Dynamic(
@@ -85,7 +86,7 @@ class Stage:
             application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
             slot=scoreboard.slot(slot),
             log=log,
-            recorder=_recorder(config, scoreboard.slot(slot), scoreboard, log),
+            recorder=None,
             write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
             threads=config.threads,
             noting=config.harakiri > 0,
@@ -141,7 +142,7 @@ def run_worker(
     mine = stage.scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
     answerer.slot = mine
-    if answerer.recorder is not None:
+    if stage.recording:
         answerer.recorder = _recorder(config, mine, stage.scoreboard, stage.log)
     if stage.grievances.wanted:
         answerer.on_exception = grievance.listener(stage.grievances, on_spent)
@@ -191,9 +192,7 @@ def _teller(
     return tell
 
 
-def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder | None:
-    if config.disable_logging and not config.log_4xx and not config.log_5xx:
-        return None
+def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder:
     return Recorder(
         slot=slot,
         scoreboard=scoreboard,
