@@ -49,9 +49,10 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class ListenSpec:
-    """One address to listen on, as written; ``protocol`` is ``uwsgi``, ``http`` or ``auto``.
+    """One address to listen on, as written; ``protocol`` is ``uwsgi``, ``http``, ``scgi``,
+    ``fastcgi`` or ``auto``.
 
-    ``auto`` tells the two apart by the first byte of a connection.
+    ``auto`` tells HTTP and uwsgi apart by the first byte of a connection.
     """
 
     address: str

@@ -26,10 +26,9 @@ from quaich.log.request import RequestLog, escape
 from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, NOTE, REQUESTS, SENT, Scoreboard, Slot
 from quaich.sys.clock import micros
-from quaich.wire.reply import refusal
 from quaich.worker.connection import Connection, Region
 from quaich.worker.intake import start_over
-from quaich.worker.outbox import flush, push, push_both, put_region
+from quaich.worker.outbox import flush, push, push_both, push_end, put_region
 from quaich.wsgi.call import Exchange, Stamp
 from quaich.wsgi.files import FileWrapper
 
@@ -137,6 +136,9 @@ class Answerer:
             head.is_head,
             self.stamp,
         )
+        if conn.door.cgi:
+            conn.exchange.line = b"Status: "
+            conn.exchange.delimited = conn.fastcgi is not None
         if context is not None:
             conn.context = context
             return context.run(self.call, conn)
@@ -288,6 +290,8 @@ class Answerer:
             self.left -= 1
             if self.left == 0:
                 self.on_spent()
+        if conn.fastcgi is not None:
+            push_end(conn)
         if conn.out:
             return FLUSH
         return self.complete(conn)
@@ -403,7 +407,7 @@ class Answerer:
     def _internal_error(self, conn: Connection) -> None:
         exchange = conn.exchange
         assert exchange is not None
-        page = refusal(500, "Internal Server Error", exchange.is_head)
+        page = conn.refusal(500, "Internal Server Error", exchange.is_head)
         exchange.head = None
         exchange.begun = True
         exchange.framing = 0

@@ -1,3 +1,4 @@
+from quaich.wire.fastcgi cimport Responder
 from quaich.wire.http1 cimport Head
 from quaich.wsgi.call cimport Exchange
 
@@ -9,6 +10,9 @@ cdef class Door:
     cdef readonly str protocol
     cdef readonly bint http
     cdef readonly bint auto
+    cdef readonly bint cgi
+    cdef readonly bint fastcgi
+    cdef readonly Py_ssize_t head_limit
     cdef readonly dict environ
     cdef readonly Py_ssize_t size
 
@@ -17,6 +21,7 @@ cdef class Region:
     cdef public int fd
     cdef public long long offset
     cdef public long long count
+    cdef public bint framed
 
 
 cdef class Connection:
@@ -57,3 +62,5 @@ cdef class Connection:
     cdef public tuple record
     cdef public str how
     cdef public bint unserved
+    cdef public object layer
+    cdef public Responder fastcgi

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
+from quaich.wire.fastcgi import Responder
 from quaich.wire.http1 import Head
+from quaich.wire.reply import refusal
 from quaich.wsgi.call import Exchange
 
 HEAD = 0
@@ -28,32 +30,43 @@ closing on unread input would make the kernel throw away the answer too."""
 class Door:
     """A listening socket as the worker sees it.
 
-    ``protocol`` is ``http``, ``uwsgi`` or ``auto`` (the first octet decides); ``environ`` holds the
-    variables that are the same for every request that comes in by it; ``size`` is what those
-    variables count in a request log line.
+    ``protocol`` is ``http``, ``uwsgi``, ``scgi``, ``fastcgi`` or ``auto`` (the first octet tells
+    HTTP from uwsgi); ``environ`` holds the variables that are the same for every request that comes
+    in by it; ``size`` is what those variables count in a request log line; ``head_limit`` is the
+    most octets of variables in a FastCGI request.
     """
 
     def __init__(
-        self, acceptor: Acceptor, name: str, protocol: str, environ: dict[str, Any], port: str
+        self,
+        acceptor: Acceptor,
+        name: str,
+        protocol: str,
+        environ: dict[str, Any],
+        port: str,
+        head_limit: int = 65535,
     ) -> None:
         self.acceptor = acceptor
         self.fd = acceptor.fd
         self.name = name
         self.protocol = protocol
-        self.http = protocol != "uwsgi"
+        self.http = protocol in ("http", "auto")
         self.auto = protocol == "auto"
+        self.cgi = protocol in ("scgi", "fastcgi")
+        self.fastcgi = protocol == "fastcgi"
+        self.head_limit = head_limit
         self.environ = environ
         server = str(environ.get("SERVER_NAME", ""))
         self.size = 16 + 44 + len(server) + len(port)
 
 
 class Region:
-    """Part of an open file that waits to be sent."""
+    """Part of an open file that waits to be sent; ``framed`` that its record has begun."""
 
     def __init__(self, fd: int, offset: int, count: int) -> None:
         self.fd = fd
         self.offset = offset
         self.count = count
+        self.framed = False
 
 
 class Writer(Protocol):
@@ -61,6 +74,16 @@ class Writer(Protocol):
 
     def write_through(self, connection: "Connection", data: bytes) -> None:
         """Send or queue ``data``; waits while too much is queued; raises OSError."""
+
+
+class Layer(Protocol):
+    """What stands between a reply and the octets that leave, where that is not nothing."""
+
+    def encode(self, data: bytes) -> bytes:
+        """The octets to send for the next part of a reply."""
+
+    def last(self, page: bytes) -> bytes:
+        """The octets to send for the last that is said on the connection."""
 
 
 class Connection:
@@ -71,7 +94,8 @@ class Connection:
     did not take yet, ``out_offset`` how much of its first item it took; ``iterator`` an
     application's reply that is not exhausted, ``context`` and ``home`` the context and the thread
     it began in; ``suspended`` that it waits with that iterator; ``gone`` that the client cannot be
-    reached any more; ``unserved`` that there was no application for the request.
+    reached any more; ``unserved`` that there was no application for the request; ``layer`` what
+    encodes all that is sent, None where nothing has to be, ``fastcgi`` the same where that is it.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -112,6 +136,17 @@ class Connection:
         self.record: tuple[Any, ...] | None = None
         self.how = ""
         self.unserved = False
+        self.layer: Layer | None = None
+        self.fastcgi: Responder | None = None
+        if door.fastcgi:
+            self.fastcgi = self.layer = Responder(door.head_limit)
+
+    def refusal(self, status: int, detail: str, is_head: bool) -> bytes:
+        """A whole reply that refuses a request, as this connection's protocol has replies."""
+        page = refusal(status, detail, is_head)
+        if self.door.cgi and (self.fastcgi is None or self.fastcgi.request):
+            return b"Status: " + page.removeprefix(b"HTTP/1.1 ")
+        return page
 
     def write_through(self, data: bytes) -> None:
         """The sink of this connection's exchange."""

@@ -1,5 +1,8 @@
 cimport cython
+from quaich.wire.fastcgi cimport Responder
+from quaich.wire.gateway cimport find_path
 from quaich.wire.http1 cimport Head, find_end, parse_head, skip_empty_lines
+from quaich.wire.scgi cimport netstring_size, parse_request
 from quaich.wire.uwsgi cimport packet_size, parse_packet
 from quaich.worker.connection cimport Connection, Door
 
@@ -18,12 +21,17 @@ cdef class Intake:
     )
     cpdef int next(self, Connection conn) except -1
 
+    @cython.locals(buffer=bytes, responder=Responder, size=Py_ssize_t)
+    cdef Head _cgi(self, Connection conn, dict environ)
+    @cython.locals(limit="long long")
+    cdef bint _streams(self, Responder responder, Head head) except -1
     cdef _incomplete(self, Connection conn, Py_ssize_t start, Py_ssize_t end)
     @cython.locals(size=Py_ssize_t, end="long long")
     cdef Py_ssize_t _gather(self, Connection conn, bytes data, Py_ssize_t start) except? -3
     cdef _keep(self, Connection conn, bytes piece)
     @cython.locals(environ=dict, body=list)
     cdef int _complete(self, Connection conn) except -1
+    cdef int _aborted(self, Connection conn) except -1
 
 
 cpdef drop_spool(Connection conn)

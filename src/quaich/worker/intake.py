@@ -11,7 +11,10 @@ from typing import Any
 
 from quaich.errors import ProtocolError
 from quaich.wire.chunked import ChunkedDecoder
-from quaich.wire.http1 import find_end, parse_head, skip_empty_lines
+from quaich.wire.fastcgi import Responder
+from quaich.wire.gateway import find_path
+from quaich.wire.http1 import Head, find_end, parse_head, skip_empty_lines
+from quaich.wire.scgi import netstring_size, parse_request
 from quaich.wire.uwsgi import packet_size, parse_packet
 from quaich.worker.connection import BODY, HEAD, REPLY, Connection
 from quaich.wsgi.environ import url_scheme
@@ -56,6 +59,7 @@ class Intake:
         if door.auto and conn.served == 0:
             conn.http = buffer[0] != 0
         environ: dict[str, Any]
+        head: Head | None
         if conn.http:
             start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
             end = find_end(buffer, start, conn.seen)
@@ -72,6 +76,15 @@ class Intake:
                 scheme = url_scheme(environ)
                 if scheme == "https":
                     environ["wsgi.url_scheme"] = scheme
+        elif door.cgi:
+            environ = {}
+            head = self._cgi(conn, environ)
+            if head is None:
+                return MORE
+            end = conn.seen
+            buffer = conn.buffer
+            find_path(environ)
+            _complete_environ(environ, door.environ)
         else:
             end = packet_size(buffer, 0)
             if end - 4 > self.head_limit:
@@ -89,6 +102,8 @@ class Intake:
         conn.environ = environ
         if head.chunked:
             conn.decoder = ChunkedDecoder(self.body_limit)
+        elif conn.fastcgi is not None and self._streams(conn.fastcgi, head):
+            conn.decoder = conn.fastcgi
         elif head.content_length <= 0:
             environ["wsgi.input"] = io.BytesIO()
             conn.state = REPLY
@@ -111,6 +126,39 @@ class Intake:
         elif head.expect_continue:
             return CONTINUE
         return MORE
+
+    def _cgi(self, conn: Connection, environ: dict[str, Any]) -> Head | None:
+        """The head of an SCGI or FastCGI request, which ends at ``conn.seen``; None while it is
+        not here."""
+        buffer = conn.buffer
+        responder = conn.fastcgi
+        if responder is None:
+            size = netstring_size(buffer, 0)
+            if size - 8 > self.head_limit:
+                raise ProtocolError(
+                    431, f"an SCGI request of {size} octets; buffer-size is {self.head_limit}"
+                )
+            if size == 0 or size > len(buffer):
+                return None
+            conn.seen = size
+            return parse_request(buffer, 0, size, environ)
+        conn.seen = responder.feed(buffer, conn.seen, [])
+        if responder.ready:
+            return responder.variables(environ)
+        if responder.request == 0:
+            # Between two requests, what has arrived of the next is all in the buffer.
+            conn.buffer = responder.held
+            responder.held = b""
+            conn.seen = 0
+        return None
+
+    def _streams(self, responder: Responder, head: Head) -> bool:
+        """Whether more of a FastCGI request is to come."""
+        limit = self.body_limit
+        if limit and head.content_length > limit:
+            raise ProtocolError(413, f"a body of more than {limit} octets (limit-post)")
+        responder.expect(head.content_length, limit)
+        return not responder.done
 
     def _incomplete(self, conn: Connection, start: int, end: int) -> None:
         """A head that is not all here, or too long: remember, or refuse it."""
@@ -165,9 +213,12 @@ class Intake:
         environ = conn.environ
         assert environ is not None
         if conn.decoder is not None:
-            # Decoded, the body has a length and no transfer coding (RFC 9112, section 7.1.3).
             conn.decoder = None
-            environ["CONTENT_LENGTH"] = str(conn.body_size)
+            if conn.fastcgi is None or conn.body_size:
+                # Decoded, the body has a length and no transfer coding (RFC 9112, section 7.1.3).
+                environ["CONTENT_LENGTH"] = str(conn.body_size)
+            if conn.fastcgi is not None and conn.fastcgi.aborted:
+                return self._aborted(conn)
         if conn.spool is not None:
             try:
                 conn.spool.seek(0)
@@ -181,6 +232,14 @@ class Intake:
         conn.body = None
         conn.state = REPLY
         return READY
+
+
+    def _aborted(self, conn: Connection) -> int:
+        """The front has given the request up: go on as if it had been answered."""
+        conn.body = None
+        conn.body_began = 0.0
+        start_over(conn)
+        return self.next(conn)
 
 
 def _no_room(error: OSError) -> ProtocolError:
@@ -205,6 +264,8 @@ def start_over(conn: Connection) -> None:
     conn.head = None
     conn.environ = None
     conn.served += 1
+    if conn.fastcgi is not None:
+        conn.fastcgi.reset()
 
 
 def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 cimport cython
 from quaich.sys.clock cimport micros
 from quaich.sys.io cimport Poller, receive, send
+from quaich.wire.fastcgi cimport Responder
 from quaich.worker.answer cimport Answerer
 from quaich.worker.connection cimport Connection, Door
 from quaich.worker.gate cimport Gate
@@ -56,6 +57,8 @@ cdef class Engine(Gate):
     cdef _event(self, Connection conn, Lane lane)
     cdef int _feed(self, Connection conn, bytes data) except? -2
     cdef int _next(self, Connection conn) except? -2
+    @cython.locals(responder=Responder, data=bytes, taken=bint)
+    cdef int _speak(self, Connection conn, int step) except? -2
     cdef _body_deadline(self, Connection conn)
     @cython.locals(turns=int, outcome=int)
     cdef _go(self, Connection conn, Lane lane, int step)

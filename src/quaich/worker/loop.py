@@ -28,7 +28,6 @@ from quaich.log.server import Log
 from quaich.sys.clock import micros
 from quaich.sys.io import Poller, abort_on_close, asks, half_close, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
-from quaich.wire.reply import refusal
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
 from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
 from quaich.worker.gate import Gate
@@ -355,7 +354,7 @@ class Engine(Gate):
             return self._refuse(conn, error)
         if conn.state == BODY:
             self._body_deadline(conn)
-        return step
+        return step if conn.fastcgi is None else self._speak(conn, step)
 
     def _next(self, conn: Connection) -> int:
         try:
@@ -364,6 +363,26 @@ class Engine(Gate):
             return self._refuse(conn, error)
         if conn.state == BODY:
             self._body_deadline(conn)
+        return step if conn.fastcgi is None else self._speak(conn, step)
+
+    def _speak(self, conn: Connection, step: int) -> int:
+        """Send what the protocol itself has to say, before any reply."""
+        responder = conn.fastcgi
+        assert responder is not None
+        data = responder.say
+        if data:
+            responder.say = b""
+            try:
+                # So little fits, or the client does not read at all.
+                taken = send(conn.fd, data, 0) == len(data)
+            except OSError:
+                taken = False
+            if not taken:
+                self._drop(conn)
+                return -1
+        if responder.over:
+            self._linger(conn)
+            return -1
         return step
 
     def _body_deadline(self, conn: Connection) -> None:
@@ -500,8 +519,11 @@ class Engine(Gate):
             self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
         self.dropped += 1
         is_head = conn.head is not None and conn.head.is_head
+        page = conn.refusal(error.status, error.reason, is_head)
+        if conn.layer is not None:
+            page = conn.layer.last(page)
         try:
-            send(conn.fd, refusal(error.status, error.reason, is_head), 0)
+            send(conn.fd, page, 0)
         except OSError:
             self._drop(conn)
             return -1

@@ -30,7 +30,7 @@ from quaich.wsgi.route import chooser
 def open_doors(config: Config, listeners: Sequence[BoundListener]) -> Sequence[Door]:
     """What the workers accept from; made once, before they are forked."""
     common = fixed(threads=config.threads, processes=max(1, config.processes))
-    return [_door(listener, common) for listener in listeners]
+    return [_door(listener, common, config.buffer_size) for listener in listeners]
 
 
 def run_worker(
@@ -153,11 +153,11 @@ def _teller(
     return tell
 
 
-def _door(listener: BoundListener, common: dict[str, Any]) -> Door:
+def _door(listener: BoundListener, common: dict[str, Any], head_limit: int) -> Door:
     environ = dict(common)
     environ["SCRIPT_NAME"] = ""
     environ["SERVER_NAME"] = common["uwsgi.node"].decode()
     acceptor = Acceptor(listener.fd)
     port = acceptor.port()
     environ["SERVER_PORT"] = port
-    return Door(acceptor, listener.name, listener.protocol, environ, port)
+    return Door(acceptor, listener.name, listener.protocol, environ, port, head_limit)

@@ -29,14 +29,16 @@ FIXED = {
 }
 
 
-def door(protocol: str = "http") -> Door:
+def door(protocol: str = "http", head_limit: int = 65535) -> Door:
     acceptor: Any = types.SimpleNamespace(fd=-1)
-    return Door(acceptor, "test", protocol, dict(FIXED), "8000")
+    return Door(acceptor, "test", protocol, dict(FIXED), "8000", head_limit)
 
 
-def connection(protocol: str = "http", address: str = ADDRESS) -> Connection:
+def connection(
+    protocol: str = "http", address: str = ADDRESS, head_limit: int = 65535
+) -> Connection:
     writer: Any = None
-    return Connection(-1, door(protocol), address, 1234, writer)
+    return Connection(-1, door(protocol, head_limit), address, 1234, writer)
 
 
 @dataclass
@@ -59,7 +61,7 @@ def run(
 ) -> list[Seen]:
     """What becomes of the pieces, in order; the loop's part of the work, without its sockets."""
     intake = Intake(head, body, memory)
-    conn = connection(protocol, address)
+    conn = connection(protocol, address, head)
     seen: list[Seen] = []
     try:
         for piece in pieces:
@@ -128,17 +130,23 @@ def test_http1_corpus(case: reader.Case) -> None:
         assert run("http", pieces, **case.limits) == whole, pieces[0]
 
 
-@pytest.mark.parametrize("case", cases("uwsgi"))
-def test_uwsgi_corpus(case: reader.Case) -> None:
-    whole = run("uwsgi", [case.data], **case.limits)
+GATEWAYS = ("uwsgi", "scgi", "fastcgi")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "case"),
+    [pytest.param(name, *case.values, id=case.id) for name in GATEWAYS for case in cases(name)],
+)
+def test_gateway_corpus(protocol: str, case: reader.Case) -> None:
+    whole = run(protocol, [case.data], **case.limits)
     check(case, whole)
     for pieces in splits(case.data):
-        assert run("uwsgi", pieces, **case.limits) == whole, pieces[0]
+        assert run(protocol, pieces, **case.limits) == whole, pieces[0]
 
 
 def test_corpora_are_there() -> None:
-    assert len(reader.read("http1")) >= 150
-    assert len(reader.read("uwsgi")) >= 40
+    for folder, least in (("http1", 150), ("uwsgi", 40), ("scgi", 20), ("fastcgi", 30)):
+        assert len(reader.read(folder)) >= least
 
 
 @pytest.mark.parametrize("folder", ["http1", "uwsgi"])

@@ -50,7 +50,7 @@ REASONS = {
     ),
     _ANOTHER: "emperor fastrouter rawrouter",
     _LISTENS: (
-        "fastcgi-socket fastcgi-nph-socket scgi-socket scgi-nph-socket raw-socket puwsgi-socket "
+        "fastcgi-nph-socket scgi-nph-socket raw-socket puwsgi-socket "
         "udp multicast zerg"
     ),
     _ELECTS: "legion legion-mcast",

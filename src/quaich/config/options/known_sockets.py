@@ -7,11 +7,9 @@ ROWS = {
     "sockets": (
         "http-socket-modifier1 required int",
         "http-socket-modifier2 required int",
-        "fastcgi-socket required special",
         "fastcgi-nph-socket required special",
         "fastcgi-modifier1 required int",
         "fastcgi-modifier2 required int",
-        "scgi-socket required special",
         "scgi-nph-socket required special",
         "scgi-modifier1 required int",
         "scgi-modifier2 required int",
