@@ -14,6 +14,8 @@ class Config(ConfigBase):
     """Every effective value, whichever door and sources it came by."""
 
     protocol: str = "uwsgi"
+    proxy_protocol: bool = False
+    forwarded_allow: str | None = None
     listen: int = 100
     chmod_socket: int | None = None
     chown_socket: str | None = None

@@ -227,6 +227,20 @@ def _texts(name: str, expected: str) -> Kind:
     return Kind(name, "tuple[str, ...]", expected, _text_reader(expected), repeats=True)
 
 
+def _read_peers(text: str | None) -> Reading:
+    # Rarely needed, and not small.
+    import ipaddress
+
+    words = [word.strip() for word in (text or "").split(",")]
+    for word in words:
+        try:
+            if word not in ("unix", "*"):
+                ipaddress.ip_network(word)
+        except ValueError:
+            raise Refused(PEERS.expected) from None
+    return Reading(",".join(words))
+
+
 def _read_path_or_off(text: str | None) -> Reading:
     if not text:
         raise Refused("a path, or false")
@@ -292,6 +306,12 @@ PATH = _text("path", "a path")
 PATHS = _texts("path", "a path")
 PATH_OR_OFF = Kind(
     "path", "str", "a path, or false", _read_path_or_off, lambda value: str(value) or "false"
+)
+PEERS = Kind(
+    "peers",
+    "str",
+    "addresses and networks such as 10.0.0.0/8, unix, or *, separated by commas",
+    _read_peers,
 )
 ADDRESSES = _texts("address", "an address such as 127.0.0.1:8080 or /run/app.sock")
 SOCKET_MAP = Kind(

@@ -13,6 +13,7 @@ cdef class Door:
     cdef readonly bint cgi
     cdef readonly bint fastcgi
     cdef readonly Py_ssize_t head_limit
+    cdef public object opening
     cdef readonly dict environ
     cdef readonly Py_ssize_t size
 
@@ -63,4 +64,8 @@ cdef class Connection:
     cdef public str how
     cdef public bint unserved
     cdef public object layer
+    cdef public object filter
+    cdef public dict variables
     cdef public Responder fastcgi
+
+    cpdef meet(self, str address, int port)

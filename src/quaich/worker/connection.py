@@ -5,7 +5,7 @@ parked there; so nothing here is locked.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from typing import Any, Protocol
 
@@ -33,7 +33,8 @@ class Door:
     ``protocol`` is ``http``, ``uwsgi``, ``scgi``, ``fastcgi`` or ``auto`` (the first octet tells
     HTTP from uwsgi); ``environ`` holds the variables that are the same for every request that comes
     in by it; ``size`` is what those variables count in a request log line; ``head_limit`` is the
-    most octets of variables in a FastCGI request.
+    most octets of variables in a FastCGI request; ``opening`` makes what reads a connection before
+    its protocol does, None where nothing has to.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Door:
         self.cgi = protocol in ("scgi", "fastcgi")
         self.fastcgi = protocol == "fastcgi"
         self.head_limit = head_limit
+        self.opening: Callable[[Connection], Filter | None] | None = None
         self.environ = environ
         server = str(environ.get("SERVER_NAME", ""))
         self.size = 16 + 44 + len(server) + len(port)
@@ -86,6 +88,15 @@ class Layer(Protocol):
         """The octets to send for the last that is said on the connection."""
 
 
+class Filter(Protocol):
+    """What reads the octets of a connection before its protocol does; ``answer`` is to be sent."""
+
+    answer: bytes
+
+    def read(self, conn: "Connection", data: bytes) -> bytes | None:
+        """What of ``data`` is for the protocol, None at its end; raises ProtocolError."""
+
+
 class Connection:
     """The state of one connection; see the states above.
 
@@ -95,17 +106,16 @@ class Connection:
     application's reply that is not exhausted, ``context`` and ``home`` the context and the thread
     it began in; ``suspended`` that it waits with that iterator; ``gone`` that the client cannot be
     reached any more; ``unserved`` that there was no application for the request; ``layer`` what
-    encodes all that is sent, None where nothing has to be, ``fastcgi`` the same where that is it.
+    encodes all that is sent, None where nothing has to be, ``fastcgi`` the same where that is it;
+    ``filter`` reads before the protocol; ``variables`` are for the environ of every request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
         self.fd = fd
         self.writer = writer
         self.door = door
-        self.address = address
-        self.port = str(port)
+        self.meet(address, port)
         self.http = door.http
-        self.trusted = address == "" or address.startswith("127.") or address == "::1"
         self.state = HEAD
         self.buffer = b""
         self.seen = 0
@@ -137,9 +147,17 @@ class Connection:
         self.how = ""
         self.unserved = False
         self.layer: Layer | None = None
+        self.filter: Filter | None = None
+        self.variables: dict[str, Any] | None = None
         self.fastcgi: Responder | None = None
         if door.fastcgi:
             self.fastcgi = self.layer = Responder(door.head_limit)
+
+    def meet(self, address: str, port: int) -> None:
+        """Learn who the client is."""
+        self.address = address
+        self.port = str(port)
+        self.trusted = address == "" or address.startswith("127.") or address == "::1"
 
     def refusal(self, status: int, detail: str, is_head: bool) -> bytes:
         """A whole reply that refuses a request, as this connection's protocol has replies."""

@@ -51,6 +51,8 @@ class Handover:
 
     def fits(self, conn: Connection) -> bool:
         """Whether what has arrived of its next request can go with it."""
+        if conn.filter is not None or conn.variables is not None:
+            return False
         if conn.fastcgi is not None and not conn.fastcgi.idle:
             return False
         return len(conn.buffer) <= ROOM

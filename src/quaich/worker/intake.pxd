@@ -11,6 +11,7 @@ cdef class Intake:
     cdef readonly Py_ssize_t head_limit
     cdef readonly long long body_limit
     cdef readonly long long memory
+    cdef readonly object trust
 
     @cython.locals(used=Py_ssize_t)
     cpdef int feed(self, Connection conn, bytes data) except -1
@@ -21,6 +22,8 @@ cdef class Intake:
     )
     cpdef int next(self, Connection conn) except -1
 
+    cdef _complete_environ(self, Connection conn, dict environ)
+    cdef _forwarded(self, Connection conn, dict environ)
     @cython.locals(buffer=bytes, responder=Responder, size=Py_ssize_t)
     cdef Head _cgi(self, Connection conn, dict environ)
     @cython.locals(limit="long long")

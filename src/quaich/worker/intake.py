@@ -10,8 +10,10 @@ import io
 from typing import Any
 
 from quaich.errors import ProtocolError
+from quaich.net.trust import Trust
 from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.fastcgi import Responder
+from quaich.wire.forwarded import FIELDS, client, scheme
 from quaich.wire.gateway import find_path
 from quaich.wire.http1 import Head, find_end, parse_head, skip_empty_lines
 from quaich.wire.scgi import netstring_size, parse_request
@@ -29,13 +31,17 @@ CONTINUE = 2
 
 class Intake:
     """Limits in octets: ``head_limit`` for a head or packet (``buffer-size``), ``body_limit`` for
-    a body (``limit-post``, 0 for none), ``memory`` before a body goes to disk (``post-buffering``).
+    a body (``limit-post``, 0 for none), ``memory`` before a body goes to disk (``post-buffering``);
+    ``trust`` are the proxies that are believed, None for uWSGI's rules.
     """
 
-    def __init__(self, head_limit: int, body_limit: int, memory: int) -> None:
+    def __init__(
+        self, head_limit: int, body_limit: int, memory: int, trust: Trust | None = None
+    ) -> None:
         self.head_limit = head_limit
         self.body_limit = body_limit
         self.memory = memory
+        self.trust = trust
 
     def feed(self, conn: Connection, data: bytes) -> int:
         """Take what arrived; MORE, READY or CONTINUE.  Raises ProtocolError, after which the
@@ -70,12 +76,15 @@ class Intake:
             environ["REMOTE_ADDR"] = conn.address
             environ["REMOTE_PORT"] = conn.port
             head = parse_head(buffer, start, end, environ)
-            if conn.trusted and (
+            if conn.variables is not None:
+                environ.update(conn.variables)
+            if self.trust is not None:
+                self._forwarded(conn, environ)
+            elif conn.trusted and (
                 "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
             ):
-                scheme = url_scheme(environ)
-                if scheme == "https":
-                    environ["wsgi.url_scheme"] = scheme
+                if url_scheme(environ) == "https":
+                    environ["wsgi.url_scheme"] = "https"
         elif door.cgi:
             environ = {}
             head = self._cgi(conn, environ)
@@ -84,7 +93,7 @@ class Intake:
             end = conn.seen
             buffer = conn.buffer
             find_path(environ)
-            _complete_environ(environ, door.environ)
+            self._complete_environ(conn, environ)
         else:
             end = packet_size(buffer, 0)
             if end - 4 > self.head_limit:
@@ -95,7 +104,7 @@ class Intake:
                 return MORE
             environ = {}
             head = parse_packet(buffer, 0, end, environ)
-            _complete_environ(environ, door.environ)
+            self._complete_environ(conn, environ)
         conn.buffer = buffer[end:] if end < size else b""
         conn.seen = 0
         conn.head = head
@@ -126,6 +135,33 @@ class Intake:
         elif head.expect_continue:
             return CONTINUE
         return MORE
+
+    def _complete_environ(self, conn: Connection, environ: dict[str, Any]) -> None:
+        if self.trust is not None:
+            self._forwarded(conn, environ)
+        complete_environ(environ, conn.door.environ)
+
+    def _forwarded(self, conn: Connection, environ: dict[str, Any]) -> None:
+        """Believe what a trusted proxy says of the client, and keep what others say from the
+        application."""
+        trust = self.trust
+        assert trust is not None
+        if not trust.holds(conn.address):
+            for name in FIELDS:
+                environ.pop(name, None)
+            return
+        hop = None
+        # A gateway says itself who spoke to it; the fields count if that is a proxy again.
+        if conn.http or trust.holds(str(environ.get("REMOTE_ADDR", "?"))):
+            hop = client(environ, trust.holds)
+        said = scheme(environ, hop) if conn.http else ""
+        if said:
+            environ["wsgi.url_scheme"] = said
+        if hop is not None:
+            environ["REMOTE_ADDR"] = hop.address
+            environ.pop("REMOTE_PORT", None)
+            if hop.port:
+                environ["REMOTE_PORT"] = hop.port
 
     def _cgi(self, conn: Connection, environ: dict[str, Any]) -> Head | None:
         """The head of an SCGI or FastCGI request, which ends at ``conn.seen``; None while it is
@@ -268,7 +304,7 @@ def start_over(conn: Connection) -> None:
         conn.fastcgi.reset()
 
 
-def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
+def complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
     """Put the server's own keys over a packet's, and PEP 3333's required ones where it has none.
 
     nginx sends no SCRIPT_NAME; PEP 3333 lets a server leave it out then, as uWSGI does, but

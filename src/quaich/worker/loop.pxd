@@ -55,6 +55,8 @@ cdef class Engine(Gate):
     cdef _put_back(self, Connection conn)
     cdef _starved(self, object error)
     cdef _event(self, Connection conn, Lane lane)
+    cdef _filtered(self, Connection conn, bytes data)
+    cdef bint _say(self, Connection conn, object reader) except -1
     cdef int _feed(self, Connection conn, bytes data) except? -2
     cdef int _next(self, Connection conn) except? -2
     @cython.locals(responder=Responder, data=bytes, taken=bint)

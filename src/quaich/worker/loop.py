@@ -29,7 +29,7 @@ from quaich.sys.clock import micros
 from quaich.sys.io import Poller, abort_on_close, asks, half_close, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
-from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
+from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door, Filter
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
 from quaich.worker.intake import CONTINUE, READY, Intake, drop_spool
@@ -216,6 +216,8 @@ class Engine(Gate):
         fd, address, port = accepted
         conn = Connection(fd, door, address, port, self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
+        if door.opening is not None:
+            conn.filter = door.opening(conn)
         return conn
 
     def _shut_doors(self) -> None:
@@ -343,9 +345,42 @@ class Engine(Gate):
             else:
                 self._drop(conn)
         else:
+            if conn.filter is not None:
+                data = self._filtered(conn, data)
+                if data is None:
+                    return
             if conn.state == HEAD and not conn.buffer and conn.served:
                 conn.deadline = self.now + self.http_timeout
             self._go(conn, lane, self._feed(conn, data))
+
+    def _filtered(self, conn: Connection, data: bytes) -> bytes | None:
+        """What is here for the protocol; None when there is nothing, and the connection is parked
+        or has ended."""
+        assert conn.filter is not None
+        try:
+            clear = conn.filter.read(conn, data)
+        except ProtocolError as error:
+            if conn.layer is None:
+                self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
+            self._refuse(conn, error)
+            return None
+        reader = conn.filter
+        if clear is None or (reader is not None and reader.answer and not self._say(conn, reader)):
+            self._drop(conn)
+            return None
+        if not clear:
+            self._park(conn, False)
+            return None
+        return clear
+
+    def _say(self, conn: Connection, reader: Filter) -> bool:
+        """Send what a filter answers; so little that it fits, or the client does not read."""
+        data = reader.answer
+        reader.answer = b""
+        try:
+            return send(conn.fd, data, 0) == len(data)
+        except OSError:
+            return False
 
     def _feed(self, conn: Connection, data: bytes) -> int:
         try:

@@ -10,16 +10,18 @@ from quaich.config.effective import Config
 from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
+from quaich.net.trust import LOCAL, Trust
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
 from quaich.sys.io import Acceptor
 from quaich.worker import grievance, logswitch, resources, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
-from quaich.worker.connection import Door
+from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
+from quaich.worker.proxied import Proxied
 from quaich.worker.signals import Signals
 from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
@@ -27,10 +29,29 @@ from quaich.wsgi.loader import Apps
 from quaich.wsgi.route import chooser
 
 
+Opening = Callable[[Connection], Filter | None]
+
+
 def open_doors(config: Config, listeners: Sequence[BoundListener]) -> Sequence[Door]:
     """What the workers accept from; made once, before they are forked."""
     common = fixed(threads=config.threads, processes=max(1, config.processes))
-    return [_door(listener, common, config.buffer_size) for listener in listeners]
+    doors = [_door(listener, common, config.buffer_size) for listener in listeners]
+    if config.proxy_protocol:
+        trust = Trust(config.forwarded_allow or LOCAL)
+        for door in doors:
+            if door.protocol == "http":
+                door.opening = _behind_balancer(trust, door.opening)
+    return doors
+
+
+def _behind_balancer(trust: Trust, further: Opening | None) -> Opening:
+    """A trusted peer has to send a PROXY header, and another cannot."""
+
+    def opening(conn: Connection) -> Filter | None:
+        following = further(conn) if further is not None else None
+        return Proxied(following) if trust.holds(conn.address) else following
+
+    return opening
 
 
 def run_worker(
@@ -100,7 +121,12 @@ def run_worker(
         handover = Handover(place, doors, answerer, log)
     engine = Engine(
         doors=list(resources.served(config, slot, doors)),
-        intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
+        intake=Intake(
+            config.buffer_size,
+            config.limit_post,
+            config.post_buffering,
+            Trust(config.forwarded_allow) if config.forwarded_allow else None,
+        ),
         answerer=answerer,
         log=log,
         threads=config.threads,

@@ -104,7 +104,6 @@ ROWS = {
         "http-connect-timeout required seconds",
         "http-manage-source none bool",
         "http-manage-rtsp none bool",
-        "http-enable-proxy-protocol optional bool",
     ),
     "fastrouter": (
         "fastrouter required special",

@@ -23,7 +23,6 @@ ROWS = {
         "multicast-loop required int",
         "close-on-exec none bool",
         "close-on-exec2 none bool",
-        "enable-proxy-protocol none bool",
     ),
     "tls": (
         "suwsgi-socket required special",

@@ -85,6 +85,27 @@ OPTIONS = (
         reloadable=False,
     ),
     Option(
+        "http-enable-proxy-protocol",
+        kinds.FLAG,
+        "http-router",
+        "expect a PROXY header (version 1 or 2) before HTTP, from every peer in forwarded-allow",
+        aliases=("enable-proxy-protocol",),
+        arg=OPTIONAL,
+        default=False,
+        field="proxy_protocol",
+        relation=DIFFERS,
+        why="a trusted peer has to send the header, and nobody else can; uWSGI believes everybody",
+    ),
+    Option(
+        "forwarded-allow",
+        kinds.PEERS,
+        "http-router",
+        "proxies whose X-Forwarded-For, -Proto and Forwarded are believed: addresses, networks, "
+        "unix, *; those of others are removed",
+        modern=True,
+        both_doors=True,
+    ),
+    Option(
         "listen",
         kinds.NUMBER,
         "sockets",
