@@ -5,6 +5,7 @@ from quaich.wire.http1 cimport Head
 from quaich.worker.connection cimport Connection, Region
 from quaich.worker.intake cimport start_over
 from quaich.worker.outbox cimport flush, push, push_both, push_end, put_region
+from quaich.worker.record cimport Recorder, describe
 from quaich.wsgi.call cimport Exchange, Stamp
 
 
@@ -13,16 +14,11 @@ cdef class Answerer:
     cdef public object application
     cdef public object dynamic
     cdef public Slot slot
-    cdef public object scoreboard
     cdef public object log
-    cdef public object request_log
-    cdef public bint log_4xx
-    cdef public bint log_5xx
-    cdef public bint log_all
-    cdef public bint recording
+    cdef public object failures
+    cdef public Recorder recorder
     cdef public double http_timeout
     cdef public double gateway_timeout
-    cdef public set removed
     cdef public int threads
     cdef public bint noting
     cdef public Stamp stamp
@@ -55,15 +51,5 @@ cdef class Answerer:
     @cython.locals(first=bint, outcome=int)
     cdef int _failed(self, Connection conn, object error) except -1
     cdef int _report_failure(self, Connection conn, object error) except -1
-    cdef _end_astray(self, object error)
     cdef int _no_application(self, Connection conn) except -1
     cdef _internal_error(self, Connection conn)
-    cdef _report_removed(self, Connection conn, list names)
-    cdef _note(self, Connection conn, int thread)
-    @cython.locals(head=Head, environ=dict, fields=int, size=Py_ssize_t)
-    cdef _record(self, Connection conn)
-    cdef _write_line(self, Connection conn, Exchange exchange)
-
-
-@cython.locals(head=Head, environ=dict)
-cpdef str describe(Connection conn)

@@ -12,23 +12,21 @@ Rules:
   shares its parent's client, and would be a worker that nobody knows.
 """
 
-import os
 import select
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, NoReturn
+from typing import Any
 
 from quaich.errors import ApplicationError
-from quaich.log.request import RequestLog, escape
 from quaich.log.server import Log
-from quaich.stats.scoreboard import EXCEPTIONS, NOTE, REQUESTS, SENT, Scoreboard, Slot
+from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
 from quaich.worker.connection import Connection, Region
+from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
 from quaich.worker.outbox import flush, push, push_both, push_end, put_region
+from quaich.worker.record import Recorder, describe
 from quaich.wsgi.call import Exchange, Stamp
 from quaich.wsgi.files import FileWrapper
 
@@ -58,7 +56,7 @@ class Answerer:
     """Runs the application of one worker; used by all its threads.
 
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
-    ``log_statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx;
+    ``recorder`` writes the request log, if there is one;
     ``dynamic`` is shown the environs of uwsgi packets that want code to be loaded; ``closing`` that
     every connection ends after its next reply; ``on_exception`` is shown what the application
     raises; ``noting`` that the scoreboard shows what each
@@ -74,10 +72,8 @@ class Answerer:
         choose: Callable[[dict[str, Any]], Application | None],
         application: Application | None,
         slot: Slot,
-        scoreboard: Scoreboard,
         log: Log,
-        request_log: RequestLog | None,
-        log_statuses: tuple[bool, bool, bool],
+        recorder: Recorder | None,
         write_timeouts: tuple[float, float],
         threads: int,
         noting: bool,
@@ -87,13 +83,10 @@ class Answerer:
         self.dynamic = dynamic
         self.application = application
         self.slot = slot
-        self.scoreboard = scoreboard
         self.log = log
-        self.request_log = request_log
-        self.log_all, self.log_4xx, self.log_5xx = log_statuses
-        self.recording = request_log is not None
+        self.failures = Failures(log)
+        self.recorder = recorder
         self.http_timeout, self.gateway_timeout = write_timeouts
-        self.removed: set[str] = set()
         self.threads = threads
         self.noting = noting
         self.stamp = Stamp()
@@ -117,17 +110,17 @@ class Answerer:
         second = conn.began // 1000000
         if second != self.stamp_second:
             self.stamp_second = second
-            self._restamp(int(time.time()))
+            self.stamp.renew(int(time.time()))
         if self.noting:
-            self._note(conn, thread)
+            self.slot.note(thread, describe(conn))
         self.slot.begin(thread, conn.began)
         conn.home = thread
         if self.threads > 1:
             environ["uwsgi.core"] = thread
         if head.dynamic:
             self.dynamic(environ)
-        if self.recording:
-            self._record(conn)
+        if self.recorder is not None:
+            self.recorder.begin(conn)
         conn.exchange = Exchange(
             conn,
             conn.http,
@@ -157,7 +150,7 @@ class Answerer:
                     return self._no_application(conn)
             result = application(environ, exchange.start_response)
             if self.astray:
-                self._end_astray(None)
+                self.failures.end_astray(None)
             conn.result = result
             kind = type(result)
             if kind is list or kind is tuple or kind is bytes:
@@ -179,7 +172,7 @@ class Answerer:
     def resume(self, conn: Connection) -> int:
         """Go on with a suspended iterator."""
         if self.noting:
-            self._note(conn, conn.home)
+            self.slot.note(conn.home, describe(conn))
         self.slot.begin(conn.home, micros())
         if conn.context is not None:
             return conn.context.run(self.iterate, conn)
@@ -197,7 +190,7 @@ class Answerer:
                 # Not a for loop: it would demand that the iterator itself can be iterated over.
                 piece = next(iterator, _END)
                 if self.astray:
-                    self._end_astray(None)
+                    self.failures.end_astray(None)
                 if piece is _END:
                     break
                 if type(piece) is not bytes:
@@ -303,11 +296,11 @@ class Answerer:
         if conn.result is not None:
             self._close_result(conn)
         if exchange.complaint:
-            self._complain(conn, exchange.complaint)
+            self.failures.complain(conn, exchange.complaint)
         if exchange.head is not None and exchange.head.removed is not None:
-            self._report_removed(conn, exchange.head.removed)
-        if self.recording:
-            self._write_line(conn, exchange)
+            self.failures.report_removed(conn, exchange.head.removed)
+        if self.recorder is not None:
+            self.recorder.finish(conn, exchange)
         conn.exchange = None
         conn.context = None
         conn.how = ""
@@ -343,15 +336,15 @@ class Answerer:
             if close is not None:
                 close()
                 if self.astray:
-                    self._end_astray(None)
+                    self.failures.end_astray(None)
         except BaseException as error:
             if self.astray:
-                self._end_astray(error)
-            self._log_failure(conn, error, "close() of the application's iterable raised")
+                self.failures.end_astray(error)
+            self.failures.raised(conn, error, "close() of the application's iterable raised")
 
     def _failed(self, conn: Connection, error: BaseException) -> int:
         if self.astray:
-            self._end_astray(error)
+            self.failures.end_astray(error)
         first = conn.home == 0
         if first:
             self.failing = True
@@ -365,7 +358,7 @@ class Answerer:
         assert exchange is not None
         if not (conn.gone and isinstance(error, OSError)):
             self.slot.add(EXCEPTIONS, 1)
-            self._log_failure(conn, error, "the application raised")
+            self.failures.raised(conn, error, "the application raised")
             if self.on_exception is not None:
                 self.on_exception(error)
         if exchange.begun:
@@ -376,27 +369,6 @@ class Answerer:
             self._internal_error(conn)
         self._close_result(conn)
         return self.app_done(conn)
-
-    def _end_astray(self, error: BaseException | None) -> NoReturn:
-        """End as a process ends that returns from its main program, or fails in it."""
-        status = 1
-        if isinstance(error, SystemExit):
-            if error.code is None or isinstance(error.code, int):
-                status = (error.code or 0) & 0xFF
-            else:
-                self.log.block(f"{error.code}\n")
-        elif error is not None:
-            self.log.block("".join(traceback.format_exception(error)))
-        else:
-            self.log.error(
-                f"pid={os.getpid()} was forked by the application and came back from its request; "
-                "ended (such a process has to end itself, by os._exit or sys.exit)"
-            )
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
 
     def _no_application(self, conn: Connection) -> int:
         self.log.error("no python application found, check your startup logs for errors")
@@ -414,113 +386,3 @@ class Answerer:
         exchange.close = True
         exchange.head_size = len(page)
         push(conn, page)
-
-    def _log_failure(self, conn: Connection, error: BaseException, what: str) -> None:
-        method, uri = _request_of(conn)
-        if isinstance(error, ApplicationError):
-            self.log.error(f"application error: {method} {uri}: {error}")
-            return
-        trace = error.__traceback__
-        while trace is not None and _is_ours(trace.tb_frame.f_globals):
-            trace = trace.tb_next
-        text = "".join(traceback.format_exception(type(error), error, trace))
-        self.log.block(f"{what}: {method} {uri}\n{text}")
-
-    def _complain(self, conn: Connection, complaint: str) -> None:
-        method, uri = _request_of(conn)
-        self.log.error(f"application error: {method} {uri}: {complaint}")
-
-    def _report_removed(self, conn: Connection, names: list[str]) -> None:
-        """Once for each name: it stands in every reply of such an application."""
-        method, uri = _request_of(conn)
-        for name in names:
-            if name not in self.removed:
-                self.removed.add(name)
-                self.log.warning(
-                    f"application: {method} {uri}: the header {name} was taken out; only the "
-                    "server may send it (PEP 3333, hop-by-hop)"
-                )
-
-    def _restamp(self, second: int) -> None:
-        # Not strftime: names of days and months are English whatever the locale.
-        when = time.gmtime(second)
-        day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[when.tm_wday]
-        months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-        month = months[3 * when.tm_mon - 3 : 3 * when.tm_mon]
-        self.stamp.date = (
-            f"\r\nDate: {day}, {when.tm_mday:02d} {month} {when.tm_year} "
-            f"{when.tm_hour:02d}:{when.tm_min:02d}:{when.tm_sec:02d} GMT"
-        ).encode("ascii")
-
-    def _note(self, conn: Connection, thread: int) -> None:
-        """What the master says of a request that it ends."""
-        self.slot.note(thread, describe(conn))
-
-    def _record(self, conn: Connection) -> None:
-        """What the log line needs, before the application can change the environ."""
-        head = conn.head
-        environ = conn.environ
-        assert head is not None and environ is not None
-        address = str(environ.get("REMOTE_ADDR", ""))
-        fields = head.fields
-        size = head.size
-        if conn.http:
-            fields += 4
-            size += conn.door.size + len(address)
-        user = str(environ.get("REMOTE_USER", ""))
-        conn.record = (address, user, 2 * fields, size, head.method, head.uri, head.protocol)
-
-    def _write_line(self, conn: Connection, exchange: Exchange) -> None:
-        record = conn.record
-        conn.record = None
-        status = exchange.head.status if exchange.head is not None else 500
-        wanted = (
-            self.log_all
-            or (self.log_4xx and 400 <= status < 500)
-            or (self.log_5xx and 500 <= status < 600)
-        )
-        if record is None or not wanted or self.request_log is None:
-            return
-        address, user, fields, size, method, uri, protocol = record
-        line = self.request_log.line(
-            count=self.slot.requests(),
-            total=self.scoreboard.total(REQUESTS),
-            address=address,
-            user=user,
-            fields=fields,
-            size=size,
-            method=method,
-            uri=uri,
-            sent=exchange.sent,
-            microseconds=micros() - conn.began,
-            how=conn.how,
-            protocol=protocol,
-            status=status,
-            headers=exchange.head.count if exchange.head is not None else 2,
-            headers_size=exchange.head_size,
-            core=conn.home,
-            has_app=not conn.unserved,
-        )
-        self.log.write(line)
-
-
-def describe(conn: Connection) -> str:
-    """Whose request a connection carries, and which: printable, and bounded."""
-    head = conn.head
-    environ = conn.environ
-    if head is None or environ is None:
-        return ""
-    address = conn.address if conn.http else str(environ.get("REMOTE_ADDR", "-"))
-    text = f"{address or '-'} {head.method} {head.uri}"
-    return escape(text[:NOTE])
-
-
-def _request_of(conn: Connection) -> tuple[str, str]:
-    head = conn.head
-    if head is None:
-        return "-", "-"
-    return head.method, head.uri.partition("?")[0]
-
-
-def _is_ours(names: dict[str, Any]) -> bool:
-    return str(names.get("__name__", "")).startswith("quaich.")

@@ -22,6 +22,7 @@ from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
 from quaich.worker.proxied import Proxied
+from quaich.worker.record import Recorder
 from quaich.worker.signals import Signals
 from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
@@ -81,7 +82,6 @@ def run_worker(
     """
     mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
-    recording = not config.disable_logging or config.log_4xx or config.log_5xx
     dynamic = None
     if config.dynamic_apps:
         dynamic = Dynamic(
@@ -100,10 +100,8 @@ def run_worker(
         ),
         application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
         slot=mine,
-        scoreboard=scoreboard,
         log=log,
-        request_log=RequestLog(os.getpid()) if recording else None,
-        log_statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
+        recorder=_recorder(config, mine, scoreboard, log),
         write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
         noting=config.harakiri > 0,
@@ -177,6 +175,18 @@ def _teller(
             on_spent(f"requests={slot.served()} max-requests={most}")
 
     return tell
+
+
+def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder | None:
+    if config.disable_logging and not config.log_4xx and not config.log_5xx:
+        return None
+    return Recorder(
+        slot=slot,
+        scoreboard=scoreboard,
+        log=log,
+        lines=RequestLog(os.getpid()),
+        statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
+    )
 
 
 def _door(listener: BoundListener, common: dict[str, Any], head_limit: int) -> Door:

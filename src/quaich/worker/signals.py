@@ -45,8 +45,8 @@ from quaich.stats.scoreboard import (
     Slot,
 )
 from quaich.worker import logswitch
-from quaich.worker.answer import describe
 from quaich.worker.loop import Engine
+from quaich.worker.record import describe
 
 EXIT_LEFT = 17
 """After HUP; uWSGI's worker exits so."""

@@ -5,6 +5,7 @@ It holds the application to its word: a body longer than the promised Content-Le
 shorter one closes the connection, and both leave a ``complaint`` for the log.
 """
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
@@ -39,6 +40,18 @@ class Stamp:
     def __init__(self) -> None:
         self.server = b"\r\nServer: quaich"
         self.date = b""
+
+    def renew(self, second: int) -> None:
+        """The clock has gone on to ``second`` (since the epoch)."""
+        # Not strftime: names of days and months are English whatever the locale.
+        when = time.gmtime(second)
+        day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[when.tm_wday]
+        months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+        month = months[3 * when.tm_mon - 3 : 3 * when.tm_mon]
+        self.date = (
+            f"\r\nDate: {day}, {when.tm_mday:02d} {month} {when.tm_year} "
+            f"{when.tm_hour:02d}:{when.tm_min:02d}:{when.tm_sec:02d} GMT"
+        ).encode("ascii")
 
 
 class Exchange:

@@ -1,0 +1,82 @@
+"""What the log says of an application's mistakes, and the end of a process that it forked.
+
+A mistake of the application's is one line where quaich knows what was expected, and its traceback,
+from its own first frame on, where it raised.
+"""
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from quaich.errors import ApplicationError
+from quaich.log.server import Log
+from quaich.worker.connection import Connection
+
+
+class Failures:
+    """Reports to ``log``; ``removed`` are the header names that were reported already."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.removed: set[str] = set()
+
+    def raised(self, conn: Connection, error: BaseException, what: str) -> None:
+        """The application raised ``error``; ``what`` says where."""
+        method, uri = _request_of(conn)
+        if isinstance(error, ApplicationError):
+            self.log.error(f"application error: {method} {uri}: {error}")
+            return
+        trace = error.__traceback__
+        while trace is not None and _is_ours(trace.tb_frame.f_globals):
+            trace = trace.tb_next
+        text = "".join(traceback.format_exception(type(error), error, trace))
+        self.log.block(f"{what}: {method} {uri}\n{text}")
+
+    def complain(self, conn: Connection, complaint: str) -> None:
+        """The application did not keep its word."""
+        method, uri = _request_of(conn)
+        self.log.error(f"application error: {method} {uri}: {complaint}")
+
+    def report_removed(self, conn: Connection, names: list[str]) -> None:
+        """Once for each name: it stands in every reply of such an application."""
+        method, uri = _request_of(conn)
+        for name in names:
+            if name not in self.removed:
+                self.removed.add(name)
+                self.log.warning(
+                    f"application: {method} {uri}: the header {name} was taken out; only the "
+                    "server may send it (PEP 3333, hop-by-hop)"
+                )
+
+    def end_astray(self, error: BaseException | None) -> NoReturn:
+        """End as a process ends that returns from its main program, or fails in it."""
+        status = 1
+        if isinstance(error, SystemExit):
+            if error.code is None or isinstance(error.code, int):
+                status = (error.code or 0) & 0xFF
+            else:
+                self.log.block(f"{error.code}\n")
+        elif error is not None:
+            self.log.block("".join(traceback.format_exception(error)))
+        else:
+            self.log.error(
+                f"pid={os.getpid()} was forked by the application and came back from its request; "
+                "ended (such a process has to end itself, by os._exit or sys.exit)"
+            )
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+
+def _request_of(conn: Connection) -> tuple[str, str]:
+    head = conn.head
+    if head is None:
+        return "-", "-"
+    return head.method, head.uri.partition("?")[0]
+
+
+def _is_ours(names: dict[str, Any]) -> bool:
+    return str(names.get("__name__", "")).startswith("quaich.")
