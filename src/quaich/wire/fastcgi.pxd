@@ -50,6 +50,7 @@ cdef class Responder:
     cpdef bytes frame(self, Py_ssize_t size)
     cpdef bytes end(self)
     cpdef bytes last(self, bytes page)
+    cpdef bytes farewell(self)
 
 
 cdef bytes _header(int kind, int number, Py_ssize_t length)

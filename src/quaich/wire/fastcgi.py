@@ -303,6 +303,10 @@ class Responder:
             page = self.encode(page) + self.end()
         return self.say + page
 
+    def farewell(self) -> bytes:
+        """Nothing: the end of a connection says nothing of a request."""
+        return b""
+
 
 def _header(kind: int, number: int, length: int) -> bytes:
     return bytes((1, kind, number >> 8, number & 255, length >> 8, length & 255, 0, 0))

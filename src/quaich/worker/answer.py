@@ -239,7 +239,7 @@ class Answerer:
     def _file(self, conn: Connection, exchange: Exchange, wrapper: FileWrapper) -> bool:
         """Let the kernel send a file; False when it is none and must be read."""
         region = wrapper.region()
-        if region is None or exchange.begun:
+        if region is None or exchange.begun or (conn.layer is not None and conn.fastcgi is None):
             return False
         fd, offset, count = region
         push(conn, exchange.begin(count))

@@ -87,6 +87,9 @@ class Layer(Protocol):
     def last(self, page: bytes) -> bytes:
         """The octets to send for the last that is said on the connection."""
 
+    def farewell(self) -> bytes:
+        """The octets by which the connection ends in good order."""
+
 
 class Filter(Protocol):
     """What reads the octets of a connection before its protocol does; ``answer`` is to be sent."""

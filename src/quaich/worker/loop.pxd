@@ -75,6 +75,8 @@ cdef class Engine(Gate):
     cdef _park(self, Connection conn, bint writing)
     cdef int _refuse(self, Connection conn, object error) except? -2
     cdef _linger(self, Connection conn)
+    cdef _part(self, Connection conn)
+    cdef _say_farewell(self, Connection conn)
     cdef _close(self, Connection conn)
     cdef _drop(self, Connection conn)
     cdef _reset(self, Connection conn)

@@ -279,7 +279,11 @@ class Engine(Gate):
                 continue
             # Looked at again, now that no other thread can have it.
             if conn.state != HEAD or not handover.fits(conn):
-                self._put_back(conn)
+                late = now - self.leave_began > IDLE_LEAVE
+                if late and handover.stays(conn) and not asks(conn.fd):
+                    self._part(conn)
+                else:
+                    self._put_back(conn)
             elif handover.offer(conn, now):
                 # Taken out before it is closed: it lives on elsewhere, and would be reported here.
                 self._close(conn)
@@ -325,7 +329,7 @@ class Engine(Gate):
         idle.sort(key=_deadline)
         for conn in idle[: max(1, len(idle) // 8)]:
             if self._claim(conn):
-                self._close(conn)
+                self._part(conn)
 
     def _event(self, conn: Connection, lane: Lane) -> None:
         """The kernel has news of a connection that this thread now owns."""
@@ -365,7 +369,11 @@ class Engine(Gate):
             self._refuse(conn, error)
             return None
         reader = conn.filter
-        if clear is None or (reader is not None and reader.answer and not self._say(conn, reader)):
+        if reader is not None and reader.answer and not self._say(conn, reader):
+            self._drop(conn)
+            return None
+        if clear is None:
+            self._say_farewell(conn)
             self._drop(conn)
             return None
         if not clear:
@@ -450,7 +458,8 @@ class Engine(Gate):
             step = self._next(conn)
         if step == CONTINUE:
             try:
-                send(conn.fd, CONTINUE_REPLY, 0)
+                layer = conn.layer
+                send(conn.fd, layer.encode(CONTINUE_REPLY) if layer else CONTINUE_REPLY, 0)
             except OSError:
                 self._drop(conn)
                 return
@@ -498,7 +507,7 @@ class Engine(Gate):
         elif conn.buffer:
             self._linger(conn)
         else:
-            self._close(conn)
+            self._part(conn)
 
     def _stall(self, conn: Connection) -> float:
         return self.http_timeout if conn.http else self.gateway_timeout
@@ -570,8 +579,21 @@ class Engine(Gate):
         conn.state = LINGER
         conn.deadline = self.now + LINGER_SECONDS
         drop_spool(conn)
+        self._say_farewell(conn)
         half_close(conn.fd)
         self._park(conn, False)
+
+    def _part(self, conn: Connection) -> None:
+        """Close in good order."""
+        self._say_farewell(conn)
+        self._close(conn)
+
+    def _say_farewell(self, conn: Connection) -> None:
+        if conn.layer is not None:
+            try:
+                send(conn.fd, conn.layer.farewell(), 0)
+            except OSError:
+                pass  # gone already
 
     def _close(self, conn: Connection) -> None:
         try:
@@ -622,7 +644,7 @@ class Engine(Gate):
             )
             self._reset(conn)
         else:
-            self._close(conn)
+            self._part(conn)
 
     def _left(self, lane: Lane) -> bool:
         """Whether nothing is parked any more; idle connections get a last short chance."""

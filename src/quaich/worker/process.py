@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quaich.config.effective import Config
@@ -24,6 +24,7 @@ from quaich.worker.lounge import Lounge
 from quaich.worker.proxied import Proxied
 from quaich.worker.record import Recorder
 from quaich.worker.signals import Signals
+from quaich.worker.tls import Tls
 from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
 from quaich.wsgi.loader import Apps
@@ -33,16 +34,30 @@ from quaich.wsgi.route import chooser
 Opening = Callable[[Connection], Filter | None]
 
 
-def open_doors(config: Config, listeners: Sequence[BoundListener]) -> Sequence[Door]:
-    """What the workers accept from; made once, before they are forked."""
+def open_doors(
+    config: Config, listeners: Sequence[BoundListener], contexts: Mapping[int, Any]
+) -> Sequence[Door]:
+    """What the workers accept from; made once, before they are forked.  ``contexts`` are those of
+    the listeners that encrypt."""
     common = fixed(threads=config.threads, processes=max(1, config.processes))
     doors = [_door(listener, common, config.buffer_size) for listener in listeners]
+    for door in doors:
+        if door.fd in contexts:
+            door.opening = _encrypted(contexts[door.fd])
     if config.proxy_protocol:
         trust = Trust(config.forwarded_allow or LOCAL)
         for door in doors:
             if door.protocol == "http":
                 door.opening = _behind_balancer(trust, door.opening)
     return doors
+
+
+def _encrypted(context: Any) -> Opening:
+    def opening(conn: Connection) -> Filter:
+        conn.layer = tls = Tls(context)
+        return tls
+
+    return opening
 
 
 def _behind_balancer(trust: Trust, further: Opening | None) -> Opening:

@@ -70,10 +70,7 @@ _ELSEWHERE = {
         "hook-emperor-start hook-emperor-stop hook-emperor-reload hook-emperor-lost "
         "hook-as-vassal hook-as-emperor exec-as-vassal exec-as-emperor"
     ),
-    TLS: (
-        "https https2 https-export-cert https-session-context http-to-https https-socket "
-        "ssl-socket suwsgi-socket"
-    ),
+    TLS: "https-export-cert https-session-context http-to-https",
     WEBSOCKETS: "http-websockets",
     STATIC: "http-auto-gzip",
     ROUTING: "log-route log-req-route",

@@ -22,8 +22,8 @@ REASONS = {
     ),
     _DROPS: "http-uid http-gid",
     _TLS: (
-        "suwsgi-socket ssl-socket https-socket https https2 https-export-cert "
-        "https-session-context http-to-https sni sni-dir sni-regexp ssl-verify-depth "
+        "https-export-cert https-session-context http-to-https sni sni-dir sni-regexp "
+        "ssl-verify-depth "
         "sslrouter sslrouter2"
     ),
     _RULES: (

@@ -66,8 +66,6 @@ ROWS = {
         "geoip-use-disk none bool",
     ),
     "http-router": (
-        "https required special",
-        "https2 required special",
         "https-export-cert none bool",
         "https-session-context required string",
         "http-to-https required special",

@@ -25,9 +25,6 @@ ROWS = {
         "close-on-exec2 none bool",
     ),
     "tls": (
-        "suwsgi-socket required special",
-        "ssl-socket required special",
-        "https-socket required special",
         "https-socket-modifier1 required int",
         "https-socket-modifier2 required int",
         "ssl-verbose none bool",

@@ -4,6 +4,7 @@ from quaich.config import kinds
 from quaich.config.options.row import DIFFERS, NO_ARGUMENT, NO_EFFECT, OPTIONAL, Option
 
 _IN_WORKERS = "the workers serve HTTP themselves, so there is no router process"
+_TLS = "TLS 1.2 and 1.3 only; the files are read again at each reload"
 _ALWAYS_HTTP11 = "HTTP/1.1 is always spoken whole"
 
 OPTIONS = (
@@ -63,6 +64,79 @@ OPTIONS = (
         relation=DIFFERS,
         why=_IN_WORKERS,
         reloadable=False,
+    ),
+    Option(
+        "https-socket",
+        kinds.ENCRYPTED,
+        "tls",
+        "listen and speak HTTP over TLS: address,certificate,key[,ciphers[,client CA]]",
+        aliases=("ssl-socket",),
+        serves="http",
+        relation=DIFFERS,
+        why=_TLS,
+        reloadable=False,
+    ),
+    Option(
+        "https",
+        kinds.ENCRYPTED,
+        "tls",
+        "listen and speak HTTP over TLS (the same as https-socket)",
+        serves="http",
+        relation=DIFFERS,
+        why=f"{_TLS}; {_IN_WORKERS}",
+        reloadable=False,
+    ),
+    Option(
+        "https2",
+        kinds.ENCRYPTED_PAIRS,
+        "tls",
+        "the same in pairs: addr=ADDRESS,cert=FILE,key=FILE[,ciphers=LIST][,clientca=FILE]",
+        serves="http",
+        relation=DIFFERS,
+        why=f"{_TLS}; {_IN_WORKERS}",
+        reloadable=False,
+    ),
+    Option(
+        "suwsgi-socket",
+        kinds.ENCRYPTED,
+        "tls",
+        "listen and speak the uwsgi protocol over TLS: address,certificate,key[,...]",
+        serves="uwsgi",
+        relation=DIFFERS,
+        why=_TLS,
+        reloadable=False,
+    ),
+    Option(
+        "tls-cert",
+        kinds.PATH,
+        "tls",
+        "serve HTTPS at the addresses of bind, with this certificate (and its chain)",
+        reloadable=False,
+        modern=True,
+    ),
+    Option(
+        "tls-key",
+        kinds.PATH,
+        "tls",
+        "the key of tls-cert, where it is in a file of its own",
+        reloadable=False,
+        modern=True,
+    ),
+    Option(
+        "tls-ciphers",
+        kinds.STRING,
+        "tls",
+        "ciphers for TLS 1.2, in OpenSSL's words (default: those that Python takes for safe)",
+        reloadable=False,
+        modern=True,
+    ),
+    Option(
+        "tls-client-ca",
+        kinds.PATH,
+        "tls",
+        "admit only clients with a certificate of this authority",
+        reloadable=False,
+        modern=True,
     ),
     Option(
         "bind",
