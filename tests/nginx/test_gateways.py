@@ -153,9 +153,7 @@ def test_environ(front: Front) -> None:
 
 @pytest.mark.parametrize("buffering", ["on", "off"])
 @pytest.mark.parametrize("size", [0, 1, 65535, 3000000])
-def test_bodies(
-    front: Front, size: int, buffering: str, request: pytest.FixtureRequest
-) -> None:
+def test_bodies(front: Front, size: int, buffering: str, request: pytest.FixtureRequest) -> None:
     if buffering == "off" and request.node.callspec.params["front"] == "scgi":
         pytest.skip("nginx announces then the part of a body that it has, not the whole")
     _, nginx = front("-w", "digest", more=f"PROTOCOL_request_buffering {buffering};")

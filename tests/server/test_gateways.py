@@ -344,9 +344,8 @@ class TestFastcgi:
         _, address = gateway("--fastcgi-socket")
         with FastCGI(address) as client:
             asked = record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})) * 10000
-            with pytest.raises(OSError):
-                for _ in range(1000):
-                    client.send(asked)
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                client.send(asked * 100)
         with FastCGI(address) as client:
             assert client.ask("/x").status == 200
 

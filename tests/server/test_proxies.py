@@ -160,7 +160,9 @@ class TestForwarded:
         environ = json.loads(get(address, HTTP_X_FORWARDED_PROTO="https", **more).body)
         assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == (nearest, "http")
 
-    def test_a_unix_socket_by_its_word(self, start: StartServer, apps: Path, tmp_path: Path) -> None:
+    def test_a_unix_socket_by_its_word(
+        self, start: StartServer, apps: Path, tmp_path: Path
+    ) -> None:
         for number, (allowed, address) in enumerate((("unix", "127.0.0.2"), ("10.0.0.1", ""))):
             path = str(tmp_path / f"{number}.sock")
             args = ("--http-socket", path, "-w", "environ_json", "--forwarded-allow", allowed)

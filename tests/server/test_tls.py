@@ -63,7 +63,9 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(start: StartServer, directory: Path, port: Callable[[], int]) -> Started:
-    def _start(*args: str, option: str = "--https-socket", more: str = "") -> tuple[Server, Address]:
+    def _start(
+        *args: str, option: str = "--https-socket", more: str = ""
+    ) -> tuple[Server, Address]:
         address = ("127.0.0.1", port())
         where = f"127.0.0.1:{address[1]},server.pem,server.key{more}"
         server = start(option, where, "-w", "app", *args, cwd=directory)
@@ -152,14 +154,15 @@ def test_a_broken_reply_has_no_orderly_end(site: Started, directory: Path) -> No
     with Client(address, certificates.trusting(directory)) as client:
         client.sock.sendall(b"GET /break HTTP/1.1\r\nHost: a\r\n\r\n")
         with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
-            while client.sock.recv(65536):
-                pass
+            client.sock.makefile("rb").read()
 
 
 def test_expect_continue(site: Started, directory: Path) -> None:
     _, address = site()
     with Client(address, certificates.trusting(directory)) as client:
-        head = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+        head = (
+            b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+        )
         client.sock.sendall(head)
         assert client.sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sock.sendall(b"hello")
@@ -173,9 +176,11 @@ def test_client_certificates(site: Started, directory: Path) -> None:
         environ = json.loads(ask(client, "/").body)
         assert environ["SSL_CLIENT_VERIFY"] == "SUCCESS"
         assert environ["HTTPS_DN"] == "/O=Example/CN=somebody"
-    with pytest.raises((ssl.SSLError, ConnectionResetError, AssertionError)):
-        with Client(address, certificates.trusting(directory)) as client:
-            ask(client, "/")
+    with (
+        pytest.raises((ssl.SSLError, ConnectionResetError, AssertionError)),
+        Client(address, certificates.trusting(directory)) as client,
+    ):
+        ask(client, "/")
 
 
 def test_a_reload_reads_the_certificate_again(site: Started, directory: Path) -> None:

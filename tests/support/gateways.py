@@ -1,6 +1,5 @@
 """Clients of SCGI and FastCGI: build requests as fronts do, and read replies to their end."""
 
-import socket
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -56,9 +55,7 @@ def pairs(wanted: Pairs) -> bytes:
     def size(text: bytes) -> bytes:
         return bytes((len(text),)) if len(text) < 128 else struct.pack(">I", len(text) | 1 << 31)
 
-    return b"".join(
-        size(name) + size(value) + name + value for name, value in listed(wanted)
-    )
+    return b"".join(size(name) + size(value) + name + value for name, value in listed(wanted))
 
 
 def begin(number: int = 1, role: int = 1, flags: int = 0) -> bytes:
@@ -168,11 +165,4 @@ class FastCGI:
         try:
             return self.left == b"" and self.socket.recv(1) == b""
         except ConnectionResetError:
-            return True
-
-    def silent(self) -> bool:
-        """Whether nothing can be read now, not even an end."""
-        try:
-            return self.left == b"" and not self.socket.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
-        except BlockingIOError:
             return True

@@ -34,7 +34,7 @@ class BoundListener:
     """A listening socket: non-blocking, close-on-exec.
 
     ``path`` is the file of a UNIX socket that we made, absolute, and ``inode`` its device and
-    inode, by which it is known again before it is removed; ``tls`` what it encrypts with, if it does.
+    inode, by which it is known again before it is removed; ``tls`` is set where it encrypts.
     """
 
     fd: int

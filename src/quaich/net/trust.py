@@ -51,4 +51,6 @@ class Trust:
         except ValueError:
             return False
         mapped = getattr(found, "ipv4_mapped", None)
-        return any(each in network for each in (found, mapped) if each for network in self._networks)
+        return any(
+            each in network for each in (found, mapped) if each for network in self._networks
+        )

@@ -11,7 +11,7 @@ Rules:
   role UNKNOWN_ROLE.  What belongs to such a request is read over.
 * What cannot be is refused with a ProtocolError, after which the connection can only be closed: an
   unknown version, a record for a request that has not begun, variables or a body whose lengths do
-  not add up.  A body that is longer or shorter than its CONTENT_LENGTH never reaches an application.
+  not add up.  A body longer or shorter than its CONTENT_LENGTH never reaches an application.
 * A reply that was not finished gets no END_REQUEST, so that the front can tell.
 """
 
@@ -333,9 +333,7 @@ def _values(content: bytes) -> bytes:
         name = content[start:middle]
         if name in _VALUES:
             known[name] = _VALUES[name]
-    pairs = b"".join(
-        bytes((len(name), len(value))) + name + value for name, value in known.items()
-    )
+    pairs = b"".join(bytes((len(name), len(value))) + name + value for name, value in known.items())
     return _header(GET_VALUES_RESULT, 0, len(pairs)) + pairs
 
 

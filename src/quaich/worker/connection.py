@@ -130,7 +130,7 @@ class Connection:
         self.suspended = False
         self.head: Head | None = None
         self.environ: dict[str, Any] | None = None
-        self.decoder: ChunkedDecoder | None = None
+        self.decoder: ChunkedDecoder | Responder | None = None
         self.missing = 0
         self.body: list[bytes] | None = None
         self.body_size = 0

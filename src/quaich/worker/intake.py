@@ -269,7 +269,6 @@ class Intake:
         conn.state = REPLY
         return READY
 
-
     def _aborted(self, conn: Connection) -> int:
         """The front has given the request up: go on as if it had been answered."""
         conn.body = None

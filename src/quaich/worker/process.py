@@ -30,7 +30,6 @@ from quaich.wsgi.environ import fixed
 from quaich.wsgi.loader import Apps
 from quaich.wsgi.route import chooser
 
-
 Opening = Callable[[Connection], Filter | None]
 
 

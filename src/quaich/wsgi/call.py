@@ -59,8 +59,8 @@ class Exchange:
 
     ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
     where the front frames the reply; ``close`` whether the connection ends after this reply;
-    ``line`` is what stands before the status, and ``delimited`` that the protocol tells where a reply
-    ends whose length is not known.
+    ``line`` is what stands before the status, and ``delimited`` that the protocol tells where a
+    reply ends whose length is not known.
     """
 
     def __init__(

@@ -95,7 +95,7 @@ def test_the_scheme(fields: dict[str, str], expected: str) -> None:
     assert scheme(environ, client(environ, PROXIES.__contains__)) == expected
 
 
-@given(st.text("1234567890.:[]abcdef,;=\"\\ for", max_size=60))
+@given(st.text('1234567890.:[]abcdef,;="\\ for', max_size=60))
 def test_anything(text: str) -> None:
     for name in ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED"):
         hop = client({name: text}, PROXIES.__contains__)

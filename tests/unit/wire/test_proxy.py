@@ -127,7 +127,13 @@ def test_what_is_no_header(data: bytes) -> None:
         header_size(data)
 
 
-@given(st.one_of(st.binary(), st.binary().map(lambda x: block(x)), st.binary().map(lambda x: b"PROXY " + x + b"\r\n")))
+@given(
+    st.one_of(
+        st.binary(),
+        st.binary().map(block),
+        st.binary().map(lambda text: b"PROXY " + text + b"\r\n"),
+    )
+)
 def test_anything(data: bytes) -> None:
     try:
         size = header_size(data)

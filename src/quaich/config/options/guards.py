@@ -49,10 +49,7 @@ REASONS = {
         "nagios python-version no-server"
     ),
     _ANOTHER: "emperor fastrouter rawrouter",
-    _LISTENS: (
-        "fastcgi-nph-socket scgi-nph-socket raw-socket puwsgi-socket "
-        "udp multicast zerg"
-    ),
+    _LISTENS: ("fastcgi-nph-socket scgi-nph-socket raw-socket puwsgi-socket udp multicast zerg"),
     _ELECTS: "legion legion-mcast",
 }
 
