@@ -729,3 +729,26 @@ def test_forwarded_allow(host: Host, text: str, value: str) -> None:
 def test_forwarded_allow_refuses(host: Host, text: str) -> None:
     with pytest.raises(ConfigError, match="addresses and networks"):
         from_ini(host, f"forwarded-allow = {text}")
+
+
+class TestModernEncryption:
+    """The certificate of what ``quaich serve`` listens on."""
+
+    def read(self, host: Host, *arguments: str) -> Config:
+        return modern(["serve", *arguments, "m:app"], {}, host({}))
+
+    def test_it_counts_for_every_address(self, host: Host) -> None:
+        where = ("--bind", ":443", "--bind", ":444")
+        config = self.read(host, *where, "--tls-cert", "c", "--tls-key", "k")
+        assert [(each.tls.certificate, each.tls.key) for each in config.listeners if each.tls] == [
+            ("c", "k")
+        ] * 2
+
+    def test_one_file_for_both_at_the_usual_address(self, host: Host) -> None:
+        [spec] = self.read(host, "--tls-cert", "c", "--tls-client-ca", "ca").listeners
+        assert spec.tls is not None
+        assert (spec.tls.key, spec.tls.authority, spec.tls.required) == ("c", "ca", True)
+
+    def test_a_key_alone_is_a_mistake(self, host: Host) -> None:
+        with pytest.raises(ConfigError, match="expected tls-cert to be set too"):
+            self.read(host, "--tls-key", "k")
