@@ -320,3 +320,4 @@ class TestReplies:
         found = records(self.responder().last(b"page"))
         assert [content for _, _, content in found] == [b"page", b"", bytes(8)]
         assert Responder(100).last(b"page") == b"page"
+        assert Responder(100).farewell() == b""

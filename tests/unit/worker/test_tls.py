@@ -1,6 +1,7 @@
 """One connection's encryption, both ends in memory."""
 
 import ssl
+import subprocess
 import types
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,14 @@ def test_a_key_that_does_not_belong(directory: Path) -> None:
     pair = (str(directory / "server.pem"), str(directory / "client.key"))
     with pytest.raises(QuaichError, match="key values mismatch"):
         tls.context(Encryption(*pair), "x")
+
+
+def test_a_key_with_a_password(directory: Path) -> None:
+    locked = str(directory / "locked.key")
+    given = ("-in", str(directory / "server.key"), "-out", locked, "-passout", "pass:secret")
+    subprocess.run(["openssl", "ec", "-aes256", *given], capture_output=True, check=True)
+    with pytest.raises(QuaichError, match="protected by a password"):
+        tls.context(Encryption(str(directory / "server.pem"), locked), "x")
 
 
 def test_only_what_encrypts_has_a_context(directory: Path) -> None:
