@@ -4,7 +4,9 @@ A case begins with ``=== title``, after a ``|`` the limits that are not the usua
 (``head=100 body=10 memory=4``).  Lines up to the first ``---`` are the input.  A line's own end is
 not part of it: what counts is written out, ``\r \n \t \\ \xhh``, and ``\(text*3)`` for a text three
 times over.  In a file of packets a line ``pack 0 0`` or ``pack 0 0 size=7`` begins a packet of the
-lines ``KEY=value`` below it (``end`` closes it); the size is the true one unless given.
+lines ``KEY=value`` below it (``end`` closes it); the size is the true one unless given.  So does
+``scgi`` with a netstring, and ``record 4 1 pad=3`` with a FastCGI record (type and request); there
+``raw`` is content of any kind.
 
 Then the outcomes, in order:
 
@@ -13,6 +15,7 @@ Then the outcomes, in order:
   ``exact: yes`` if the environ has nothing else of the request.
 * ``--- 400``: refused with this status.
 * ``--- more``: not complete, and nothing wrong so far.
+* ``--- nothing``: nothing is left of it.
 
 ``#`` begins a comment line outside the input.
 """
@@ -85,6 +88,8 @@ def _case(stem: str, lines: list[str]) -> Case:
         [],
     )
     for line in lines[first:]:
+        if line == "--- nothing":
+            continue
         if line.startswith("--- "):
             case.expected.append(_outcome(line[4:]))
         elif line.strip() and not line.startswith("#"):
@@ -121,23 +126,49 @@ def _input(lines: list[str]) -> bytes:
     header: list[str] | None = None
     block = b""
     for line in lines:
-        if line.startswith("pack "):
-            header, block = line.split()[1:], b""
+        if header is None and line.split(" ")[0] in _MAKERS:
+            header, block = line.split(), b""
         elif header is None:
             data += unescape(line)
         elif line == "end":
-            data += _packet(header, block)
+            data += _MAKERS[header[0]](block, *header[1:])
             header = None
         elif line.startswith("raw "):
             block += unescape(line[4:])
         else:
-            for raw in map(unescape, line.split("=", 1)):
-                block += struct.pack("<H", len(raw)) + raw
+            block += _PAIRS[header[0]](*map(unescape, line.split("=", 1)))
     return data
 
 
-def _packet(header: list[str], block: bytes) -> bytes:
-    size = len(block)
-    for word in header[2:]:
-        size = int(word.removeprefix("size="))
-    return struct.pack("<BHB", int(header[0]), size, int(header[1])) + block
+def _given(words: tuple[str, ...], name: str, default: int) -> int:
+    found = [word.partition("=")[2] for word in words if word.startswith(f"{name}=")]
+    return int(found[0]) if found else default
+
+
+def _packet(block: bytes, modifier1: str, modifier2: str, *more: str) -> bytes:
+    size = _given(more, "size", len(block))
+    return struct.pack("<BHB", int(modifier1), size, int(modifier2)) + block
+
+
+def _netstring(block: bytes, *more: str) -> bytes:
+    return b"%d:%b," % (_given(more, "size", len(block)), block)
+
+
+def _record(block: bytes, kind: str, number: str, *more: str) -> bytes:
+    padding = _given(more, "pad", 0)
+    size = _given(more, "size", len(block))
+    version = _given(more, "version", 1)
+    head = struct.pack(">BBHHBB", version, int(kind), int(number), size, padding, 0)
+    return head + block + bytes(padding)
+
+
+def _uwsgi_pair(name: bytes, value: bytes) -> bytes:
+    return b"".join(struct.pack("<H", len(raw)) + raw for raw in (name, value))
+
+
+_MAKERS = {"pack": _packet, "scgi": _netstring, "record": _record}
+_PAIRS = {
+    "pack": _uwsgi_pair,
+    "scgi": lambda name, value: name + b"\0" + value + b"\0",
+    "record": lambda name, value: bytes((len(name), len(value))) + name + value,
+}

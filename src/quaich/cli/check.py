@@ -139,7 +139,7 @@ def _examine(resolution: Resolution, report: Report, wishes: Wishes) -> None:
     report.summary = str(survey.summarize(resolution.items, config.notes))
     from quaich.cli import checkapp, checkcertificate, checkmachine, checknginx
 
-    machine = [*checkmachine.examine(config), *checkcertificate.examine(resolution.items)]
+    machine = [*checkmachine.examine(config), *checkcertificate.examine(config.listeners)]
     report.findings += machine
     if not checkapp.has_application(config):
         if report.failed:

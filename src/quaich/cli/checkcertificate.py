@@ -8,23 +8,18 @@ import os
 import ssl
 from collections.abc import Iterator, Sequence
 
-from quaich.config.base import Diagnostic
+from quaich.config.base import Diagnostic, ListenSpec
 from quaich.config.codes import diagnose
-from quaich.config.item import Item
-
-# address,certificate,key[,ciphers[,client authority]]
-_WITH_CERTIFICATE = ("https", "https-socket", "ssl-socket", "suwsgi-socket")
 
 
-def examine(items: Sequence[Item]) -> list[Diagnostic]:
+def examine(listeners: Sequence[ListenSpec]) -> list[Diagnostic]:
     """A finding per certificate that could not serve."""
     findings = []
-    for item in items:
-        if item.key in _WITH_CERTIFICATE and item.value and item.value.count(",") >= 2:
-            certificate, key, *rest = item.value.split(",")[1:]
-            authority = rest[1] if len(rest) > 1 else ""
-            for text in _faults(certificate, key, authority.removeprefix("!")):
-                findings.append(diagnose("QX420", f"{item.key}: {text}", item.place, item.key))
+    for spec in listeners:
+        tls = spec.tls
+        if tls is not None:
+            for text in _faults(tls.certificate, tls.key, tls.authority):
+                findings.append(diagnose("QX420", f"{spec.option}: {text}", tls.place, spec.option))
     return findings
 
 

@@ -1,7 +1,7 @@
 """Sites of nginx that pass requests to this server, and what is wrong with them.
 
-Only what stands around a ``uwsgi_pass`` or ``proxy_pass`` to one of the configured addresses is
-looked at; other sites are none of this server's business.
+Only what stands around a ``uwsgi_pass``, ``proxy_pass``, ``fastcgi_pass`` or ``scgi_pass`` to one
+of the configured addresses is looked at; other sites are none of this server's business.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,19 @@ from quaich.errors import ConfigError
 from quaich.net.address import Kind, parse
 
 _FORWARDED = ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_REAL_IP")
+_SPOKEN = {
+    "proxy_pass": "http",
+    "uwsgi_pass": "uwsgi",
+    "scgi_pass": "scgi",
+    "fastcgi_pass": "fastcgi",
+}
+_NAMES = {
+    "http": "HTTP",
+    "uwsgi": "the uwsgi protocol",
+    "scgi": "SCGI",
+    "fastcgi": "FastCGI",
+    "auto": "HTTP and the uwsgi protocol",
+}
 _EVERYWHERE = ("0.0.0.0", "::", "127.0.0.1", "::1", "localhost")
 
 
@@ -32,7 +45,7 @@ def examine(path: str, listeners: Sequence[ListenSpec]) -> tuple[list[Diagnostic
     facts: list[str] = []
     servers: list[Directive] = []
     for directive in root.walk():
-        if directive.name not in ("uwsgi_pass", "proxy_pass") or not directive.args:
+        if directive.name not in _SPOKEN or not directive.args:
             continue
         target = _target(directive)
         targets = upstreams.get(target, [target])
@@ -75,12 +88,14 @@ def _names(address: str) -> list[str]:
 def _judge(directive: Directive, protocols: set[str]) -> Iterator[Diagnostic]:
     place = directive.place
     written = f"{directive.name} {directive.args[0]}"
-    if directive.name == "proxy_pass":
-        if "uwsgi" in protocols:
-            yield diagnose("QN002", f"{written}: that socket speaks the uwsgi protocol", place)
+    spoken = _SPOKEN[directive.name]
+    understood = {spoken, "auto"} if spoken in ("http", "uwsgi") else {spoken}
+    others = sorted(protocols - understood)
+    if others:
+        code = "QN002" if spoken == "http" else "QN001"
+        yield diagnose(code, f"{written}: that socket speaks {_NAMES[others[0]]}", place)
         return
-    if "http" in protocols:
-        yield diagnose("QN001", f"{written}: that socket speaks HTTP", place)
+    if spoken != "uwsgi":
         return
     yield from _parameters(directive)
     for block in directive.outward():

@@ -48,16 +48,31 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class ListenSpec:
-    """One address to listen on, as written; ``protocol`` is ``uwsgi``, ``http`` or ``auto``.
+class Encryption:
+    """What a listener encrypts with: paths of the certificate, its key and the authority of client
+    certificates, which are ``required`` or only asked for; ``place`` is where it was written."""
 
-    ``auto`` tells the two apart by the first byte of a connection.
+    certificate: str
+    key: str
+    ciphers: str = ""
+    authority: str = ""
+    required: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class ListenSpec:
+    """One address to listen on, as written; ``protocol`` is ``uwsgi``, ``http``, ``scgi``,
+    ``fastcgi`` or ``auto``.
+
+    ``auto`` tells HTTP and uwsgi apart by the first byte of a connection.
     """
 
     address: str
     protocol: str
     option: str
     place: str
+    tls: Encryption | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +105,14 @@ class ConfigBase:
             raise ConfigError(f"not a configuration of this version: {error}") from None
 
 
+def encryption(value: Any) -> Encryption | None:
+    """What JSON has made of one."""
+    return Encryption(**value) if value else None
+
+
 def _revive(name: str, value: Any) -> Any:
     if name == "listeners":
-        return tuple(ListenSpec(**spec) for spec in value)
+        return tuple(ListenSpec(**(spec | {"tls": encryption(spec["tls"])})) for spec in value)
     if name == "notes":
         return tuple(Diagnostic(**note) for note in value)
     if name == "places":

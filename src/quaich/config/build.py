@@ -10,14 +10,22 @@ from contextlib import suppress
 from typing import Any
 
 from quaich.config import declare, remarks
-from quaich.config.base import Diagnostic
+from quaich.config.base import Diagnostic, Encryption
 from quaich.config.codes import diagnose
 from quaich.config.collect import MAX_DECLARATIONS, Collector
 from quaich.config.effective import Config, ListenSpec
 from quaich.config.expand import expand
 from quaich.config.hooks import stops
 from quaich.config.item import COMMAND_LINE, ENVIRONMENT, FILE, OVERRIDE, PLACEHOLDER, SET, Item
-from quaich.config.kinds import AUTO, FLAG, Reading, Refused, is_false
+from quaich.config.kinds import (
+    AUTO,
+    ENCRYPTED,
+    ENCRYPTED_PAIRS,
+    FLAG,
+    Reading,
+    Refused,
+    is_false,
+)
 from quaich.config.logic import CLOSERS
 from quaich.config.options import BY_LONG_NAME, COMPATIBLE_NAMES
 from quaich.config.options.app import SERVES
@@ -79,8 +87,10 @@ class Builder:
     def note(self, code: str, text: str, place: str = "", key: str = "") -> None:
         self.notes.append(diagnose(code, text, place, key))
 
-    def listen(self, address: str, protocol: str, option: str, place: str) -> None:
-        self.listeners.append(ListenSpec(address, protocol, option, place))
+    def listen(
+        self, address: str, protocol: str, option: str, place: str, tls: Encryption | None = None
+    ) -> None:
+        self.listeners.append(ListenSpec(address, protocol, option, place, tls))
 
     def wanted(self) -> list[str]:
         """The values that ``get`` asks for, each the first of its name."""
@@ -173,7 +183,9 @@ class Builder:
         self._compare()
         protocol = self.values.get("protocol", "uwsgi")
         listeners = tuple(
-            replace(spec, protocol=protocol) if spec.protocol == "uwsgi" else spec
+            replace(spec, protocol=protocol)
+            if spec.protocol == "uwsgi" and spec.tls is None
+            else self._encrypted(spec)
             for spec in self.listeners
         )
         self._remark_backlog()
@@ -187,6 +199,21 @@ class Builder:
             notes=tuple(self.notes),
             places=tuple(self.places.items()),
         )
+
+    def _encrypted(self, spec: ListenSpec) -> ListenSpec:
+        """What the modern door listens on by itself has the certificate that is named for it."""
+        certificate, key = self.values.get("tls_cert"), self.values.get("tls_key")
+        if spec.option != "bind" or not certificate:
+            return spec
+        tls = Encryption(
+            certificate,
+            key or certificate,
+            self.values.get("tls_ciphers") or "",
+            self.values.get("tls_client_ca") or "",
+            required=True,
+            place=self.places.get("tls-cert", ""),
+        )
+        return replace(spec, tls=tls)
 
     def _compare(self) -> None:
         """Hold the settings against each other."""
@@ -361,7 +388,14 @@ class Builder:
     def _serve(self, option: Option, item: Item, address: str) -> None:
         if option.modern:
             address = _bind_address(address, item)
-        self.listen(address, option.serves, item.key, item.place)
+        tls = None
+        if option.kind in (ENCRYPTED, ENCRYPTED_PAIRS):
+            address, certificate, key, *rest = address.split(",")
+            ciphers, authority = (*rest, "", "")[:2]
+            required = authority.startswith("!")
+            authority = authority.removeprefix("!")
+            tls = Encryption(certificate, key, ciphers, authority, required, item.place)
+        self.listen(address, option.serves, item.key, item.place, tls)
 
     def _remark_backlog(self) -> None:
         backlog = self.values.get("listen", 0)

@@ -13,7 +13,13 @@ __all__ = ["FIXED", "Config", "Diagnostic", "ListenSpec"]
 class Config(ConfigBase):
     """Every effective value, whichever door and sources it came by."""
 
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_ciphers: str | None = None
+    tls_client_ca: str | None = None
     protocol: str = "uwsgi"
+    proxy_protocol: bool = False
+    forwarded_allow: str | None = None
     listen: int = 100
     chmod_socket: int | None = None
     chown_socket: str | None = None
@@ -213,6 +219,10 @@ class Config(ConfigBase):
 
 FIXED = (
     # What a reload does not change.
+    "tls_cert",
+    "tls_key",
+    "tls_ciphers",
+    "tls_client_ca",
     "protocol",
     "listen",
     "chmod_socket",

@@ -227,6 +227,46 @@ def _texts(name: str, expected: str) -> Kind:
     return Kind(name, "tuple[str, ...]", expected, _text_reader(expected), repeats=True)
 
 
+def _read_peers(text: str | None) -> Reading:
+    # Rarely needed, and not small.
+    import ipaddress
+
+    words = [word.strip() for word in (text or "").split(",")]
+    for word in words:
+        try:
+            if word not in ("unix", "*"):
+                ipaddress.ip_network(word)
+        except ValueError:
+            raise Refused(PEERS.expected) from None
+    return Reading(",".join(words))
+
+
+def _read_encrypted(text: str | None) -> Reading:
+    parts = (text or "").split(",")
+    if not 3 <= len(parts) <= 5 or not all(parts[:3]) or parts[-1] in ("", "!"):
+        raise Refused(ENCRYPTED.expected)
+    return Reading(text)
+
+
+_PAIR_NAMES = {"addr": 0, "cert": 1, "crt": 1, "key": 2, "ciphers": 3, "clientca": 4}
+
+
+def _read_encrypted_pairs(text: str | None) -> Reading:
+    """The same in pairs, as ``https2`` has it; read as the other writes it."""
+    parts = [""] * 5
+    for pair in (text or "").split(","):
+        name, equals, value = pair.partition("=")
+        index = _PAIR_NAMES.get(name.replace("client_ca", "clientca"))
+        if index is None or not equals or not value or parts[index]:
+            raise Refused(ENCRYPTED_PAIRS.expected)
+        parts[index] = value
+    if not all(parts[:3]):
+        raise Refused(ENCRYPTED_PAIRS.expected)
+    while not parts[-1]:
+        parts.pop()
+    return Reading(",".join(parts))
+
+
 def _read_path_or_off(text: str | None) -> Reading:
     if not text:
         raise Refused("a path, or false")
@@ -293,7 +333,27 @@ PATHS = _texts("path", "a path")
 PATH_OR_OFF = Kind(
     "path", "str", "a path, or false", _read_path_or_off, lambda value: str(value) or "false"
 )
+PEERS = Kind(
+    "peers",
+    "str",
+    "addresses and networks such as 10.0.0.0/8, unix, or *, separated by commas",
+    _read_peers,
+)
 ADDRESSES = _texts("address", "an address such as 127.0.0.1:8080 or /run/app.sock")
+ENCRYPTED = Kind(
+    "address,certificate,key",
+    "tuple[str, ...]",
+    "address,certificate,key and, if wanted, ciphers and client CA (with ! it is required)",
+    _read_encrypted,
+    repeats=True,
+)
+ENCRYPTED_PAIRS = Kind(
+    "addr=,cert=,key=",
+    "tuple[str, ...]",
+    "addr=ADDRESS,cert=FILE,key=FILE and, if wanted, ciphers=LIST and clientca=FILE",
+    _read_encrypted_pairs,
+    repeats=True,
+)
 SOCKET_MAP = Kind(
     "socket:workers",
     "tuple[str, ...]",

@@ -94,8 +94,9 @@ def risks(config: Config) -> list[Diagnostic]:
             text = f"{key}: {path} is below a directory that services may not share"
             found.append(diagnose("QX008", text, place, key))
     for spec in config.listeners:
-        if spec.protocol != "http" and _is_public(spec):
-            text = f"{spec.option}: the uwsgi protocol on {spec.address} trusts whoever reaches it"
+        if spec.protocol != "http" and spec.tls is None and _is_public(spec):
+            spoken = {"scgi": "SCGI", "fastcgi": "FastCGI"}.get(spec.protocol, "the uwsgi protocol")
+            text = f"{spec.option}: {spoken} on {spec.address} trusts whoever reaches it"
             found.append(diagnose("QX006", text, spec.place, spec.option))
     mode = config.chmod_socket
     if mode is not None and mode & _WRITABLE_BY_OTHERS:

@@ -43,6 +43,7 @@ class Together:
     def errors(self, listeners: Sequence[ListenSpec]) -> Iterator[ConfigError]:
         """What contradicts what."""
         yield from self._workers()
+        yield from self._uncertified()
         yield from self._unshared(listeners)
         yield from self._unmapped(len(listeners))
 
@@ -75,6 +76,11 @@ class Together:
                 option or "cheaper-busyness-max",
                 f"expected {text} = {high if option else low}, got {low if option else high}",
             )
+
+    def _uncertified(self) -> Iterator[ConfigError]:
+        for name in ("tls-key", "tls-ciphers", "tls-client-ca"):
+            if self._values.get(name.replace("-", "_")) and not self._values.get("tls_cert"):
+                yield self._error(name, "expected tls-cert to be set too")
 
     def shared(self, listeners: Sequence[ListenSpec]) -> list[ListenSpec]:
         """The listeners, with ``=N`` replaced by the shared socket of that number.

@@ -7,6 +7,7 @@ and is a ValueError.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from quaich.config.base import encryption
 from quaich.config.effective import Config
 from quaich.errors import ConfigError
 from quaich.master import carry
@@ -133,4 +134,6 @@ class State:
 
 
 def _listener(data: carry.Data) -> BoundListener:
-    return BoundListener(**(data | {"inode": tuple(data["inode"]) if data["inode"] else None}))
+    inode = tuple(data["inode"]) if data["inode"] else None
+    # A master of before had none that encrypts.
+    return BoundListener(**(data | {"inode": inode, "tls": encryption(data.get("tls"))}))

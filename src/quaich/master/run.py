@@ -287,7 +287,7 @@ def _with_master(config: Config) -> Config:
 def _serve_alone(config: Config, files: Files, manager: Manager | None, detached: Detached) -> int:
     """The one worker of a server without a master, in this process."""
     # A master never serves, and does without these in its memory.
-    from quaich.worker import warm
+    from quaich.worker import tls, warm
     from quaich.worker.process import Stage, open_doors, run_worker
 
     log = files.log
@@ -306,6 +306,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
         detached.told()
 
     resources.claim(config)
+    contexts = tls.contexts(files.listeners)
     startup.drop_privileges(config, log)
     for name in _NEED_MASTER:
         if getattr(config, name.replace("-", "_")):
@@ -324,7 +325,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
     stage = Stage(
         config=config,
         apps=apps,
-        doors=open_doors(config, files.listeners),
+        doors=open_doors(config, files.listeners, contexts),
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,
         lounge=None,

@@ -13,11 +13,11 @@ import socket
 import stat
 from collections.abc import Callable, Sequence
 
-from quaich.config.base import ListenSpec
+from quaich.config.base import Encryption, ListenSpec
 from quaich.errors import BindError, ConfigError
 from quaich.net import inherit
 from quaich.net.address import Address, Kind, parse, tcp_name
-from quaich.values import dataclass
+from quaich.values import dataclass, replace
 
 DEFAULT_BACKLOG = 100
 SOMAXCONN = "/proc/sys/net/core/somaxconn"
@@ -34,7 +34,7 @@ class BoundListener:
     """A listening socket: non-blocking, close-on-exec.
 
     ``path`` is the file of a UNIX socket that we made, absolute, and ``inode`` its device and
-    inode, by which it is known again before it is removed.
+    inode, by which it is known again before it is removed; ``tls`` is set where it encrypts.
     """
 
     fd: int
@@ -43,6 +43,7 @@ class BoundListener:
     family: int
     path: str | None = None
     inode: tuple[int, int] | None = None
+    tls: Encryption | None = None
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,11 @@ def open_listeners(
                 None,
             )
             if match is not None:
-                on_open(_adopted(given.pop(match), spec.protocol, options))
+                found = _adopted(given.pop(match), spec.protocol, options)
                 os.close(match)
             else:
-                on_open(open_listener(spec, queue=queue, rights=rights, options=options))
+                found = open_listener(spec, queue=queue, rights=rights, options=options)
+            on_open(replace(found, tls=spec.tls))
         for fd in list(given):
             on_open(_adopted(given.pop(fd), "uwsgi", options))
             os.close(fd)

@@ -4,6 +4,7 @@ from quaich.wire.target cimport authority, check_host, decode_path
 
 cdef class Head:
     cdef public long long content_length
+    cdef public long long stated
     cdef public bint chunked
     cdef public bint keep_alive
     cdef public bint expect_continue

@@ -57,8 +57,9 @@ _known: dict[bytes, tuple[int, str]] = {}
 class Head:
     """What a request head said about its message.
 
-    ``content_length`` is -1 when there was none; ``absolute`` tells that the target named the host,
-    which then outranks the Host field (RFC 9112, section 3.2.2); ``minor`` is the minor version;
+    ``content_length`` is -1 when there was none, ``stated`` the last that a gateway has named;
+    ``absolute`` tells that the target named the host, which then outranks the Host field (RFC 9112,
+    section 3.2.2); ``minor`` is the minor version;
     ``fields`` and ``size`` are the number of variables and the octets they would take in a uwsgi
     packet, which is what uWSGI's request log shows; ``dropped`` counts fields left out for their
     names; ``dynamic`` tells that a uwsgi packet has variables that want code to be loaded.
@@ -66,6 +67,7 @@ class Head:
 
     def __init__(self) -> None:
         self.content_length = -1
+        self.stated = -1
         self.chunked = False
         self.keep_alive = True
         self.expect_continue = False

@@ -89,7 +89,7 @@ def check_host(value: bytes) -> str:
         i = value.find(b"]")
         if i < 3:
             raise ProtocolError(400, "a malformed IP literal as host")
-        if not _is_ipv6(value[1:i]):
+        if not is_ipv6(value[1:i]):
             raise ProtocolError(400, "a malformed IP literal as host")
         i += 1
     else:
@@ -118,7 +118,7 @@ def check_host(value: bytes) -> str:
     return text
 
 
-def _is_ipv6(text: bytes) -> bool:
+def is_ipv6(text: bytes) -> bool:
     """Whether this is an IPv6address of RFC 3986, section 3.2.2; no zone and no IPvFuture."""
     halves = text.split(b"::")
     if len(halves) > 2:
@@ -129,7 +129,7 @@ def _is_ipv6(text: bytes) -> bool:
         for position, part in enumerate(parts):
             last = index == len(halves) - 1 and position == len(parts) - 1
             if last and b"." in part:
-                if not _is_ipv4(part):
+                if not is_ipv4(part):
                     return False
                 groups += 2
             elif not 1 <= len(part) <= 4 or any(HEX[octet] > 15 for octet in part):
@@ -139,7 +139,8 @@ def _is_ipv6(text: bytes) -> bool:
     return groups == 8 if len(halves) == 1 else groups <= 7
 
 
-def _is_ipv4(text: bytes) -> bool:
+def is_ipv4(text: bytes) -> bool:
+    """Whether this is an IPv4address: four numbers without zeros before them."""
     parts = text.split(b".")
     return len(parts) == 4 and all(
         1 <= len(part) <= 3

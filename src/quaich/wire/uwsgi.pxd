@@ -1,14 +1,12 @@
 cimport cython
-from quaich.wire.http1 cimport Head, read_length
+from quaich.wire.gateway cimport complete, keep
+from quaich.wire.http1 cimport Head
 
 
 cpdef Py_ssize_t packet_size(bytes data, Py_ssize_t start) except? -3
 
 @cython.locals(
-    p="const unsigned char*", head=Head, i=Py_ssize_t, fields=int, key=str,
+    p="const unsigned char*", head=Head, i=Py_ssize_t, key=str,
     key_length=Py_ssize_t, key_start=Py_ssize_t, value_length=Py_ssize_t, value_start=Py_ssize_t,
-    length="long long",
 )
 cpdef Head parse_packet(bytes data, Py_ssize_t start, Py_ssize_t end, dict environ)
-
-cdef str _text(dict environ, str key)

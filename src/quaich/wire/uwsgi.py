@@ -2,38 +2,12 @@
 
 A packet is four octets (modifier1, size as 16 bits little endian, modifier2) and ``size`` octets of
 variables, each a 16-bit length and a key, then a 16-bit length and a value.  Only modifier 0 (a
-WSGI request) is spoken; anything whose lengths do not add up is refused whole.  No variable makes
-the server load code, change directory or open a file: to this module they are only strings, and
-it only remarks that some are there.
+WSGI request) is spoken; anything whose lengths do not add up is refused whole.
 """
 
 from quaich.errors import ProtocolError
-from quaich.wire.http1 import Head, read_length
-
-MAX_VARIABLES = 1024
-"""Variables in a packet; nginx sends some 15 and one for each request header."""
-
-_DROPPED = frozenset(("HTTP_PROXY", "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"))
-"""The first poses as a setting (httpoxy); the others nginx sends beside the variables of RFC 3875
-without the prefix, and PEP 3333 has no place for them (``wsgiref.validate`` refuses them)."""
-
-_DYNAMIC = frozenset(
-    (
-        "UWSGI_FILE",
-        "UWSGI_SCRIPT",
-        "UWSGI_MODULE",
-        "UWSGI_CALLABLE",
-        "UWSGI_PYHOME",
-        "UWSGI_CHDIR",
-        "UWSGI_SETENV",
-        "UWSGI_POSTFILE",
-        "UWSGI_TOUCH_RELOAD",
-        "UWSGI_APPID",
-    )
-)
-"""By these a front asks uWSGI to load an application, to choose one, or to change itself."""
-
-_SPECIAL = _DROPPED | _DYNAMIC
+from quaich.wire.gateway import complete, keep
+from quaich.wire.http1 import Head
 
 
 def packet_size(data: bytes, start: int) -> int:
@@ -62,11 +36,9 @@ def _modifier(number: int) -> ProtocolError:
 def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) -> Head:
     """Read the packet in ``data[start:end]`` into ``environ``; raises ProtocolError (400, 411).
 
-    A repeated key keeps its last value, as in uWSGI, but two numbers that differ are no length.  An
-    empty CONTENT_LENGTH says that there is none, also after one (nginx sends both where a site
-    withholds the body).  A transfer coding without any CONTENT_LENGTH is a body whose end nobody
-    knows (Apache sends that), and not an empty one.  The framing facts come in the same ``Head``
-    as those of an HTTP request; a uwsgi connection carries one request.
+    A transfer coding without any CONTENT_LENGTH is a body whose end nobody knows (Apache sends
+    that), and not an empty one.  The framing facts come in the same ``Head`` as those of an HTTP
+    request; a uwsgi connection carries one request.
     """
     p = data
     head = Head()
@@ -74,8 +46,6 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
     i = start + 4
     if i >= end:
         raise ProtocolError(400, "a uwsgi packet without variables")
-    fields = 0
-    length = -1
     while i < end:
         if i + 2 > end:
             raise ProtocolError(400, "a uwsgi packet that ends inside a key's length")
@@ -89,34 +59,10 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
         i = value_start + value_length
         if i > end:
             raise ProtocolError(400, "a uwsgi packet with a value over its end")
-        fields += 1
-        if fields > MAX_VARIABLES:
-            raise ProtocolError(400, f"a uwsgi packet of more than {MAX_VARIABLES} variables")
         key = p[key_start : key_start + key_length].decode("latin-1")
-        if key == "CONTENT_LENGTH":
-            head.content_length = -1
-            if value_length:
-                head.content_length = read_length(data, value_start, i)
-                if length >= 0 and length != head.content_length:
-                    raise ProtocolError(400, "two content lengths that differ")
-                length = head.content_length
-        elif key in _SPECIAL:
-            if key in _DROPPED:
-                head.dropped += 1
-                continue
-            head.dynamic = True
-        environ[key] = p[value_start:i].decode("latin-1")
+        keep(head, environ, key, data, value_start, i)
     if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" not in environ:
         raise ProtocolError(411, "a transfer coding without a content length")
-    head.fields = fields
     head.size = end - start - 4
-    head.method = _text(environ, "REQUEST_METHOD")
-    head.is_head = head.method == "HEAD"
-    head.uri = _text(environ, "REQUEST_URI")
-    head.protocol = _text(environ, "SERVER_PROTOCOL")
+    complete(head, environ)
     return head
-
-
-def _text(environ: dict[str, object], key: str) -> str:
-    value = environ.get(key)
-    return value if isinstance(value, str) else ""

@@ -5,7 +5,7 @@ from quaich.sys.io cimport peer_state
 from quaich.wire.http1 cimport Head
 from quaich.worker.connection cimport Connection, Region
 from quaich.worker.intake cimport start_over
-from quaich.worker.outbox cimport flush, push, push_both, put_region
+from quaich.worker.outbox cimport flush, push, push_both, push_end, put_region
 from quaich.worker.record cimport Recorder, describe
 from quaich.wsgi.call cimport Exchange, Stamp
 

@@ -25,11 +25,11 @@ from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
 from quaich.sys.io import peer_state
-from quaich.wire.reply import OPENING, refusal
+from quaich.wire.reply import OPENING
 from quaich.worker.connection import Connection, Region
 from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
-from quaich.worker.outbox import flush, push, push_both, put_region
+from quaich.worker.outbox import flush, push, push_both, push_end, put_region
 from quaich.worker.record import Recorder, describe
 from quaich.wsgi.call import Exchange, Stamp
 from quaich.wsgi.files import FileWrapper
@@ -142,6 +142,9 @@ class Answerer:
         if conn.opened:
             conn.opened = False
             conn.exchange.opened = True
+        elif conn.door.cgi:
+            conn.exchange.line = b"Status: "
+            conn.exchange.delimited = conn.fastcgi is not None
         if context is not None:
             conn.context = context
             return context.run(self.call, conn)
@@ -255,7 +258,7 @@ class Answerer:
     def _file(self, conn: Connection, exchange: Exchange, wrapper: FileWrapper) -> bool:
         """Let the kernel send a file; False when it is none and must be read."""
         region = wrapper.region()
-        if region is None or exchange.begun:
+        if region is None or exchange.begun or (conn.layer is not None and conn.fastcgi is None):
             return False
         fd, offset, count = region
         push(conn, exchange.begin(count))
@@ -306,6 +309,8 @@ class Answerer:
             self.left -= 1
             if self.left == 0:
                 self.on_spent()
+        if conn.fastcgi is not None:
+            push_end(conn)
         if conn.out:
             return FLUSH
         return self.complete(conn)
@@ -401,7 +406,7 @@ class Answerer:
     def _internal_error(self, conn: Connection) -> None:
         exchange = conn.exchange
         assert exchange is not None
-        page = refusal(500, "Internal Server Error", exchange.is_head)
+        page = conn.refusal(500, "Internal Server Error", exchange.is_head)
         exchange.head = None
         exchange.begun = True
         exchange.framing = 0

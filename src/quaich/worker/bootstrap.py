@@ -7,6 +7,7 @@ serves applications has no place in the memory of a process that does neither.
 import json
 
 from quaich import __version__
+from quaich.config.base import encryption
 from quaich.config.effective import Config
 from quaich.net.listen import BoundListener
 from quaich.values import asdict, dataclass
@@ -75,6 +76,7 @@ class Bootstrap:
         listeners = values["listeners"]
         for each in listeners:
             each["inode"] = tuple(each["inode"]) if each["inode"] else None
+            each["tls"] = encryption(each["tls"])
         values["listeners"] = tuple(BoundListener(**each) for each in listeners)
         values["leftovers"] = tuple((path, dev, ino) for path, dev, ino in values["leftovers"])
         return cls(**values)

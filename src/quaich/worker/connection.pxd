@@ -1,3 +1,4 @@
+from quaich.wire.fastcgi cimport Responder
 from quaich.wire.http1 cimport Head
 from quaich.wsgi.call cimport Exchange
 
@@ -9,6 +10,10 @@ cdef class Door:
     cdef readonly str protocol
     cdef readonly bint http
     cdef readonly bint auto
+    cdef readonly bint cgi
+    cdef readonly bint fastcgi
+    cdef readonly Py_ssize_t head_limit
+    cdef public object opening
     cdef readonly dict environ
     cdef readonly Py_ssize_t size
 
@@ -17,6 +22,7 @@ cdef class Region:
     cdef public int fd
     cdef public long long offset
     cdef public long long count
+    cdef public bint framed
 
 
 cdef class Connection:
@@ -60,3 +66,9 @@ cdef class Connection:
     cdef public tuple record
     cdef public str how
     cdef public bint unserved
+    cdef public object layer
+    cdef public object filter
+    cdef public dict variables
+    cdef public Responder fastcgi
+
+    cpdef meet(self, str address, int port)

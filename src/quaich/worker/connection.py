@@ -5,13 +5,15 @@ parked there; so nothing here is locked.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from typing import Any, Protocol
 
 from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
+from quaich.wire.fastcgi import Responder
 from quaich.wire.http1 import Head
+from quaich.wire.reply import refusal
 from quaich.wsgi.call import Exchange
 
 HEAD = 0
@@ -28,32 +30,45 @@ closing on unread input would make the kernel throw away the answer too."""
 class Door:
     """A listening socket as the worker sees it.
 
-    ``protocol`` is ``http``, ``uwsgi`` or ``auto`` (the first octet decides); ``environ`` holds the
-    variables that are the same for every request that comes in by it; ``size`` is what those
-    variables count in a request log line.
+    ``protocol`` is ``http``, ``uwsgi``, ``scgi``, ``fastcgi`` or ``auto`` (the first octet tells
+    HTTP from uwsgi); ``environ`` holds the variables that are the same for every request that comes
+    in by it; ``size`` is what those variables count in a request log line; ``head_limit`` is the
+    most octets of variables in a FastCGI request; ``opening`` makes what reads a connection before
+    its protocol does, None where nothing has to.
     """
 
     def __init__(
-        self, acceptor: Acceptor, name: str, protocol: str, environ: dict[str, Any], port: str
+        self,
+        acceptor: Acceptor,
+        name: str,
+        protocol: str,
+        environ: dict[str, Any],
+        port: str,
+        head_limit: int = 65535,
     ) -> None:
         self.acceptor = acceptor
         self.fd = acceptor.fd
         self.name = name
         self.protocol = protocol
-        self.http = protocol != "uwsgi"
+        self.http = protocol in ("http", "auto")
         self.auto = protocol == "auto"
+        self.cgi = protocol in ("scgi", "fastcgi")
+        self.fastcgi = protocol == "fastcgi"
+        self.head_limit = head_limit
+        self.opening: Callable[[Connection], Filter | None] | None = None
         self.environ = environ
         server = str(environ.get("SERVER_NAME", ""))
         self.size = 16 + 44 + len(server) + len(port)
 
 
 class Region:
-    """Part of an open file that waits to be sent."""
+    """Part of an open file that waits to be sent; ``framed`` that its record has begun."""
 
     def __init__(self, fd: int, offset: int, count: int) -> None:
         self.fd = fd
         self.offset = offset
         self.count = count
+        self.framed = False
 
 
 class Writer(Protocol):
@@ -66,6 +81,28 @@ class Writer(Protocol):
         """Send or queue ``data``; waits while too much is queued; raises OSError."""
 
 
+class Layer(Protocol):
+    """What stands between a reply and the octets that leave, where that is not nothing."""
+
+    def encode(self, data: bytes) -> bytes:
+        """The octets to send for the next part of a reply."""
+
+    def last(self, page: bytes) -> bytes:
+        """The octets to send for the last that is said on the connection."""
+
+    def farewell(self) -> bytes:
+        """The octets by which the connection ends in good order."""
+
+
+class Filter(Protocol):
+    """What reads the octets of a connection before its protocol does; ``answer`` is to be sent."""
+
+    answer: bytes
+
+    def read(self, conn: "Connection", data: bytes) -> bytes | None:
+        """What of ``data`` is for the protocol, None at its end; raises ProtocolError."""
+
+
 class Connection:
     """The state of one connection; see the states above.
 
@@ -76,17 +113,17 @@ class Connection:
     ``context`` and ``home`` the context and the thread it began in; ``suspended`` that it waits
     with that iterator; ``gone`` that the client cannot be reached any more; ``hung`` that it was
     reported to send no more; ``opened`` that the first octets of its next reply are sent;
-    ``unserved`` that there was no application for the request.
+    ``unserved`` that there was no application for the request; ``layer`` what encodes all that is
+    sent, None where nothing has to be, ``fastcgi`` the same where that is it; ``filter`` reads
+    before the protocol; ``variables`` are for the environ of every request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
         self.fd = fd
         self.writer = writer
         self.door = door
-        self.address = address
-        self.port = str(port)
+        self.meet(address, port)
         self.http = door.http
-        self.trusted = address == "" or address.startswith("127.") or address == "::1"
         self.state = HEAD
         self.buffer = b""
         self.seen = 0
@@ -100,7 +137,7 @@ class Connection:
         self.suspended = False
         self.head: Head | None = None
         self.environ: dict[str, Any] | None = None
-        self.decoder: ChunkedDecoder | None = None
+        self.decoder: ChunkedDecoder | Responder | None = None
         self.unread = 0
         self.missing = 0
         self.body: list[bytes] | None = None
@@ -120,6 +157,25 @@ class Connection:
         self.record: tuple[Any, ...] | None = None
         self.how = ""
         self.unserved = False
+        self.layer: Layer | None = None
+        self.filter: Filter | None = None
+        self.variables: dict[str, Any] | None = None
+        self.fastcgi: Responder | None = None
+        if door.fastcgi:
+            self.fastcgi = self.layer = Responder(door.head_limit)
+
+    def meet(self, address: str, port: int) -> None:
+        """Learn who the client is."""
+        self.address = address
+        self.port = str(port)
+        self.trusted = address == "" or address.startswith("127.") or address == "::1"
+
+    def refusal(self, status: int, detail: str, is_head: bool) -> bytes:
+        """A whole reply that refuses a request, as this connection's protocol has replies."""
+        page = refusal(status, detail, is_head)
+        if self.door.cgi and (self.fastcgi is None or self.fastcgi.request):
+            return b"Status: " + page.removeprefix(b"HTTP/1.1 ")
+        return page
 
     def is_home(self) -> bool:
         """This and the next make the connection the sink of its exchange."""

@@ -51,7 +51,17 @@ class Handover:
 
     def fits(self, conn: Connection) -> bool:
         """Whether what has arrived of its next request can go with it."""
+        if conn.filter is not None or conn.variables is not None:
+            # No other process can go on with its encryption.
+            return False
+        if conn.fastcgi is not None and not conn.fastcgi.idle:
+            return False
         return len(conn.buffer) <= ROOM
+
+    def stays(self, conn: Connection) -> bool:
+        """Whether it is between two requests, and no other can ever take it."""
+        sealed = conn.filter is not None or conn.variables is not None
+        return sealed and conn.served > 0 and not conn.buffer
 
     def offer(self, conn: Connection, now: float) -> bool:
         """Give a connection to others; it stays the caller's to close.  False if that cannot be."""

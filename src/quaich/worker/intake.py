@@ -10,8 +10,13 @@ import io
 from typing import Any
 
 from quaich.errors import ProtocolError
+from quaich.net.trust import Trust
 from quaich.wire.chunked import ChunkedDecoder
-from quaich.wire.http1 import check_line, find_end, parse_head, skip_empty_lines
+from quaich.wire.fastcgi import Responder
+from quaich.wire.forwarded import FIELDS, client, scheme
+from quaich.wire.gateway import find_path
+from quaich.wire.http1 import Head, check_line, find_end, parse_head, skip_empty_lines
+from quaich.wire.scgi import netstring_size, parse_request
 from quaich.wire.uwsgi import packet_size, parse_packet
 from quaich.worker.connection import BODY, HEAD, REPLY, Connection
 from quaich.wsgi.environ import url_scheme
@@ -26,13 +31,17 @@ CONTINUE = 2
 
 class Intake:
     """Limits in octets: ``head_limit`` for a head or packet (``buffer-size``), ``body_limit`` for
-    a body (``limit-post``, 0 for none), ``memory`` before a body goes to disk (``post-buffering``).
+    a body (``limit-post``, 0 for none), ``memory`` before a body goes to disk (``post-buffering``);
+    ``trust`` are the proxies that are believed, None for uWSGI's rules.
     """
 
-    def __init__(self, head_limit: int, body_limit: int, memory: int) -> None:
+    def __init__(
+        self, head_limit: int, body_limit: int, memory: int, trust: Trust | None = None
+    ) -> None:
         self.head_limit = head_limit
         self.body_limit = body_limit
         self.memory = memory
+        self.trust = trust
 
     def feed(self, conn: Connection, data: bytes) -> int:
         """Take what arrived; MORE, READY or CONTINUE.  Raises ProtocolError, after which the
@@ -56,6 +65,7 @@ class Intake:
         if door.auto and conn.served == 0:
             conn.http = buffer[0] != 0
         environ: dict[str, Any]
+        head: Head | None
         if conn.http:
             start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
             end = find_end(buffer, start, conn.seen)
@@ -66,12 +76,24 @@ class Intake:
             environ["REMOTE_ADDR"] = conn.address
             environ["REMOTE_PORT"] = conn.port
             head = parse_head(buffer, start, end, environ)
-            if conn.trusted and (
+            if conn.variables is not None:
+                environ.update(conn.variables)
+            if self.trust is not None:
+                self._forwarded(conn, environ)
+            elif conn.trusted and (
                 "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
             ):
-                scheme = url_scheme(environ)
-                if scheme == "https":
-                    environ["wsgi.url_scheme"] = scheme
+                if url_scheme(environ) == "https":
+                    environ["wsgi.url_scheme"] = "https"
+        elif door.cgi:
+            environ = {}
+            head = self._cgi(conn, environ)
+            if head is None:
+                return MORE
+            end = conn.seen
+            buffer = conn.buffer
+            find_path(environ)
+            self._complete_environ(conn, environ)
         else:
             end = packet_size(buffer, 0)
             if end - 4 > self.head_limit:
@@ -82,13 +104,15 @@ class Intake:
                 return MORE
             environ = {}
             head = parse_packet(buffer, 0, end, environ)
-            _complete_environ(environ, door.environ)
+            self._complete_environ(conn, environ)
         conn.buffer = buffer[end:] if end < size else b""
         conn.seen = 0
         conn.head = head
         conn.environ = environ
         if head.chunked:
             conn.decoder = ChunkedDecoder(self.body_limit)
+        elif conn.fastcgi is not None and self._streams(conn.fastcgi, head):
+            conn.decoder = conn.fastcgi
         elif head.content_length <= 0:
             environ["wsgi.input"] = io.BytesIO()
             conn.state = REPLY
@@ -111,6 +135,66 @@ class Intake:
         elif head.expect_continue:
             return CONTINUE
         return MORE
+
+    def _complete_environ(self, conn: Connection, environ: dict[str, Any]) -> None:
+        if self.trust is not None:
+            self._forwarded(conn, environ)
+        complete_environ(environ, conn.door.environ)
+
+    def _forwarded(self, conn: Connection, environ: dict[str, Any]) -> None:
+        """Believe what a trusted proxy says of the client, and keep what others say from the
+        application."""
+        trust = self.trust
+        assert trust is not None
+        if not trust.holds(conn.address):
+            for name in FIELDS:
+                environ.pop(name, None)
+            return
+        hop = None
+        # A gateway says itself who spoke to it; the fields count if that is a proxy again.
+        if conn.http or trust.holds(str(environ.get("REMOTE_ADDR", "?"))):
+            hop = client(environ, trust.holds)
+        said = scheme(environ, hop) if conn.http else ""
+        if said:
+            environ["wsgi.url_scheme"] = said
+        if hop is not None:
+            environ["REMOTE_ADDR"] = hop.address
+            environ.pop("REMOTE_PORT", None)
+            if hop.port:
+                environ["REMOTE_PORT"] = hop.port
+
+    def _cgi(self, conn: Connection, environ: dict[str, Any]) -> Head | None:
+        """The head of an SCGI or FastCGI request, which ends at ``conn.seen``; None while it is
+        not here."""
+        buffer = conn.buffer
+        responder = conn.fastcgi
+        if responder is None:
+            size = netstring_size(buffer, 0)
+            if size - 8 > self.head_limit:
+                raise ProtocolError(
+                    431, f"an SCGI request of {size} octets; buffer-size is {self.head_limit}"
+                )
+            if size == 0 or size > len(buffer):
+                return None
+            conn.seen = size
+            return parse_request(buffer, 0, size, environ)
+        conn.seen = responder.feed(buffer, conn.seen, [])
+        if responder.ready:
+            return responder.variables(environ)
+        if responder.request == 0:
+            # Between two requests, what has arrived of the next is all in the buffer.
+            conn.buffer = responder.held
+            responder.held = b""
+            conn.seen = 0
+        return None
+
+    def _streams(self, responder: Responder, head: Head) -> bool:
+        """Whether more of a FastCGI request is to come."""
+        limit = self.body_limit
+        if limit and head.content_length > limit:
+            raise ProtocolError(413, f"a body of more than {limit} octets (limit-post)")
+        responder.expect(head.content_length, limit)
+        return not responder.done
 
     def _incomplete(self, conn: Connection, start: int, end: int) -> None:
         """A head that is not all here, or too long: remember, or refuse it.
@@ -174,9 +258,12 @@ class Intake:
         environ = conn.environ
         assert environ is not None
         if conn.decoder is not None:
-            # Decoded, the body has a length and no transfer coding (RFC 9112, section 7.1.3).
             conn.decoder = None
-            environ["CONTENT_LENGTH"] = str(conn.body_size)
+            if conn.fastcgi is None or conn.body_size:
+                # Decoded, the body has a length and no transfer coding (RFC 9112, section 7.1.3).
+                environ["CONTENT_LENGTH"] = str(conn.body_size)
+            if conn.fastcgi is not None and conn.fastcgi.aborted:
+                return self._aborted(conn)
         if conn.spool is not None:
             try:
                 conn.spool.seek(0)
@@ -190,6 +277,13 @@ class Intake:
         conn.body = None
         conn.state = REPLY
         return READY
+
+    def _aborted(self, conn: Connection) -> int:
+        """The front has given the request up: go on as if it had been answered."""
+        conn.body = None
+        conn.body_began = 0.0
+        start_over(conn)
+        return self.next(conn)
 
 
 def _no_room(error: OSError) -> ProtocolError:
@@ -214,9 +308,11 @@ def start_over(conn: Connection) -> None:
     conn.head = None
     conn.environ = None
     conn.served += 1
+    if conn.fastcgi is not None:
+        conn.fastcgi.reset()
 
 
-def _complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
+def complete_environ(environ: dict[str, Any], fixed: dict[str, Any]) -> None:
     """Put the server's own keys over a packet's, and PEP 3333's required ones where it has none.
 
     nginx sends no SCRIPT_NAME; PEP 3333 lets a server leave it out then, as uWSGI does, but

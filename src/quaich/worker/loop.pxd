@@ -1,6 +1,7 @@
 cimport cython
 from quaich.sys.clock cimport micros
 from quaich.sys.io cimport Poller, peek, peer_state, receive, send
+from quaich.wire.fastcgi cimport Responder
 from quaich.wire.http1 cimport Head
 from quaich.worker.answer cimport Answerer
 from quaich.worker.connection cimport Connection, Door
@@ -67,8 +68,12 @@ cdef class Engine(Gate):
     cdef _event(self, Connection conn, Lane lane)
     @cython.locals(missing="long long", peeked=Py_ssize_t, step=int, head=Head)
     cdef bint _sparing(self, Connection conn, Lane lane) except -1
+    cdef _filtered(self, Connection conn, bytes data)
+    cdef bint _say(self, Connection conn, object reader) except -1
     cdef int _feed(self, Connection conn, bytes data) except? -2
     cdef int _next(self, Connection conn) except? -2
+    @cython.locals(responder=Responder, data=bytes, taken=bint)
+    cdef int _speak(self, Connection conn, int step) except? -2
     cdef _body_deadline(self, Connection conn)
     @cython.locals(turns=int, outcome=int)
     cdef _go(self, Connection conn, Lane lane, int step)
@@ -83,6 +88,8 @@ cdef class Engine(Gate):
     cdef _park(self, Connection conn, bint writing)
     cdef int _refuse(self, Connection conn, object error) except? -2
     cdef _linger(self, Connection conn)
+    cdef _part(self, Connection conn)
+    cdef _say_farewell(self, Connection conn)
     cdef _close(self, Connection conn)
     cdef _drop(self, Connection conn)
     cdef _reset(self, Connection conn)

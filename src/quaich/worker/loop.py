@@ -29,9 +29,9 @@ from quaich.log.server import Log
 from quaich.sys.clock import micros
 from quaich.sys.io import Poller, abort_on_close, asks, half_close, peek, peer_state, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
-from quaich.wire.reply import OPENING, refusal
+from quaich.wire.reply import OPENING
 from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
-from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
+from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door, Filter
 from quaich.worker.failure import raised_by_us
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
@@ -275,7 +275,7 @@ class Engine(Gate):
         closed, its kernel answers with a reset, at once where it is this machine's.
         """
         state = peer_state(conn.fd)
-        if state == 1 and conn.address and conn.door.protocol in OPENED:
+        if state == 1 and conn.address and conn.door.protocol in OPENED and conn.layer is None:
             try:
                 sent = send(conn.fd, OPENING, 0)
             except OSError:
@@ -296,6 +296,8 @@ class Engine(Gate):
         fd, address, port = accepted
         conn = Connection(fd, door, address, port, self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
+        if door.opening is not None:
+            conn.filter = door.opening(conn)
         return conn
 
     def _shut_doors(self) -> None:
@@ -357,7 +359,11 @@ class Engine(Gate):
                 continue
             # Looked at again, now that no other thread can have it.
             if conn.state != HEAD or not handover.fits(conn):
-                self._put_back(conn)
+                late = now - self.leave_began > IDLE_LEAVE
+                if late and handover.stays(conn) and not asks(conn.fd):
+                    self._part(conn)
+                else:
+                    self._put_back(conn)
             elif handover.offer(conn, now):
                 # Taken out before it is closed: it lives on elsewhere, and would be reported here.
                 self._close(conn)
@@ -403,7 +409,7 @@ class Engine(Gate):
         idle.sort(key=_deadline)
         for conn in idle[: max(1, len(idle) // 8)]:
             if self._claim(conn):
-                self._close(conn)
+                self._part(conn)
 
     def _is_old(self, conn: Connection) -> bool:
         """Whether a client has had the time to send its first request."""
@@ -416,7 +422,7 @@ class Engine(Gate):
             return
         try:
             if conn.served == 0 and (not conn.http or conn.address == ""):
-                if self._sparing(conn, lane):
+                if conn.layer is None and conn.filter is None and self._sparing(conn, lane):
                     return
             data = receive(conn.fd, READ if conn.state == HEAD else READ_BODY)
         except OSError:
@@ -430,6 +436,10 @@ class Engine(Gate):
             else:
                 self._drop(conn)
         else:
+            if conn.filter is not None:
+                data = self._filtered(conn, data)
+                if data is None:
+                    return
             if conn.state == HEAD and not conn.buffer and conn.served:
                 conn.deadline = self.now + self.http_timeout
             self._go(conn, lane, self._feed(conn, data))
@@ -470,6 +480,39 @@ class Engine(Gate):
         self._go(conn, lane, step)
         return True
 
+    def _filtered(self, conn: Connection, data: bytes) -> bytes | None:
+        """What is here for the protocol; None when there is nothing, and the connection is parked
+        or has ended."""
+        assert conn.filter is not None
+        try:
+            clear = conn.filter.read(conn, data)
+        except ProtocolError as error:
+            if conn.layer is None:
+                self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
+            self._refuse(conn, error)
+            return None
+        reader = conn.filter
+        if reader is not None and reader.answer and not self._say(conn, reader):
+            self._drop(conn)
+            return None
+        if clear is None:
+            self._say_farewell(conn)
+            self._drop(conn)
+            return None
+        if not clear:
+            self._park(conn, False)
+            return None
+        return clear
+
+    def _say(self, conn: Connection, reader: Filter) -> bool:
+        """Send what a filter answers; so little that it fits, or the client does not read."""
+        data = reader.answer
+        reader.answer = b""
+        try:
+            return send(conn.fd, data, 0) == len(data)
+        except OSError:
+            return False
+
     def _feed(self, conn: Connection, data: bytes) -> int:
         try:
             step = self.intake.feed(conn, data)
@@ -477,7 +520,7 @@ class Engine(Gate):
             return self._refuse(conn, error)
         if conn.state == BODY:
             self._body_deadline(conn)
-        return step
+        return step if conn.fastcgi is None else self._speak(conn, step)
 
     def _next(self, conn: Connection) -> int:
         try:
@@ -486,6 +529,26 @@ class Engine(Gate):
             return self._refuse(conn, error)
         if conn.state == BODY:
             self._body_deadline(conn)
+        return step if conn.fastcgi is None else self._speak(conn, step)
+
+    def _speak(self, conn: Connection, step: int) -> int:
+        """Send what the protocol itself has to say, before any reply."""
+        responder = conn.fastcgi
+        assert responder is not None
+        data = responder.say
+        if data:
+            responder.say = b""
+            try:
+                # So little fits, or the client does not read at all.
+                taken = send(conn.fd, data, 0) == len(data)
+            except OSError:
+                taken = False
+            if not taken:
+                self._drop(conn)
+                return -1
+        if responder.over:
+            self._linger(conn)
+            return -1
         return step
 
     def _body_deadline(self, conn: Connection) -> None:
@@ -525,7 +588,8 @@ class Engine(Gate):
             step = self._next(conn)
         if step == CONTINUE:
             try:
-                send(conn.fd, CONTINUE_REPLY, 0)
+                layer = conn.layer
+                send(conn.fd, layer.encode(CONTINUE_REPLY) if layer else CONTINUE_REPLY, 0)
             except OSError:
                 self._drop(conn)
                 return
@@ -573,7 +637,7 @@ class Engine(Gate):
         elif conn.buffer:
             self._linger(conn)
         else:
-            self._close(conn)
+            self._part(conn)
 
     def _stall(self, conn: Connection) -> float:
         return self.http_timeout if conn.http else self.gateway_timeout
@@ -629,8 +693,11 @@ class Engine(Gate):
             self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
         self.dropped += 1
         is_head = conn.head is not None and conn.head.is_head
+        page = conn.refusal(error.status, error.reason, is_head)
+        if conn.layer is not None:
+            page = conn.layer.last(page)
         try:
-            send(conn.fd, refusal(error.status, error.reason, is_head), 0)
+            send(conn.fd, page, 0)
         except OSError:
             self._drop(conn)
             return -1
@@ -643,8 +710,21 @@ class Engine(Gate):
         conn.unread = 0
         conn.deadline = self.now + LINGER_SECONDS
         drop_spool(conn)
+        self._say_farewell(conn)
         half_close(conn.fd)
         self._park(conn, False)
+
+    def _part(self, conn: Connection) -> None:
+        """Close in good order."""
+        self._say_farewell(conn)
+        self._close(conn)
+
+    def _say_farewell(self, conn: Connection) -> None:
+        if conn.layer is not None:
+            try:
+                send(conn.fd, conn.layer.farewell(), 0)
+            except OSError:
+                pass  # gone already
 
     def _close(self, conn: Connection) -> None:
         try:
@@ -698,7 +778,7 @@ class Engine(Gate):
             )
             self._reset(conn)
         else:
-            self._close(conn)
+            self._part(conn)
 
     def _left(self, lane: Lane) -> bool:
         """Whether nothing is parked any more; idle connections get a last short chance."""

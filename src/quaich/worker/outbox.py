@@ -8,14 +8,23 @@ import os
 from collections import deque
 
 from quaich.sys.io import send, send_file
+from quaich.wire.fastcgi import MOST
 from quaich.worker.connection import Connection, Region
 
 
 def push(conn: Connection, data: bytes) -> None:
     """Send ``data`` behind what waits; what the kernel does not take waits too."""
-    size = len(data)
-    if conn.gone or size == 0:
+    if conn.gone or not data:
         return
+    if conn.layer is not None:
+        data = _encoded(conn, data)
+    _put(conn, data)
+
+
+def _put(conn: Connection, data: bytes) -> None:
+    if conn.gone:
+        return
+    size = len(data)
     if conn.out:
         conn.out.append(data)
         conn.out_size += size
@@ -33,7 +42,31 @@ def push(conn: Connection, data: bytes) -> None:
         conn.out_size = size - conn.out_offset
 
 
+def _encoded(conn: Connection, data: bytes) -> bytes:
+    layer = conn.layer
+    assert layer is not None
+    data = layer.encode(data)
+    responder = conn.fastcgi
+    exchange = conn.exchange
+    if responder is not None and exchange is not None and exchange.whole:
+        # Known to be the last, it is sent with its end in one call.
+        data += responder.end()
+    return data
+
+
+def push_end(conn: Connection) -> None:
+    """End a FastCGI reply that has not ended itself; one that is broken gets no end."""
+    responder = conn.fastcgi
+    exchange = conn.exchange
+    assert responder is not None and exchange is not None
+    if not responder.ended and not exchange.broken:
+        _put(conn, responder.end())
+
+
 def push_both(conn: Connection, head: bytes, body: bytes) -> None:
+    if conn.layer is not None:
+        push(conn, head + body)
+        return
     if conn.out or conn.gone:
         push(conn, head)
         push(conn, body)
@@ -67,6 +100,9 @@ def flush(conn: Connection) -> bool:
         while out:
             item = out[0]
             if type(item) is Region:
+                if conn.fastcgi is not None and not item.framed:
+                    _frame(conn, item)
+                    continue
                 if not _send_region(conn, item):
                     return False
             else:
@@ -86,6 +122,24 @@ def flush(conn: Connection) -> bool:
     return True
 
 
+def _frame(conn: Connection, region: Region) -> None:
+    """Put a region's first record before the rest of it."""
+    responder = conn.fastcgi
+    out = conn.out
+    assert responder is not None and out is not None
+    size = min(region.count, MOST)
+    first = Region(region.fd, region.offset, size)
+    first.framed = True
+    region.offset += size
+    region.count -= size
+    if region.count == 0:
+        out.popleft()
+    out.appendleft(first)
+    head = responder.frame(size)
+    out.appendleft(head)
+    conn.out_size += len(head)
+
+
 def _send_region(conn: Connection, region: Region) -> bool:
     while region.count > 0:
         sent = send_file(conn.fd, region.fd, region.offset, min(region.count, 1 << 30))
@@ -97,6 +151,8 @@ def _send_region(conn: Connection, region: Region) -> bool:
             exchange.left += region.count
             exchange.sent -= region.count
             exchange.check_promise()
+            if region.framed:
+                raise OSError("the file is shorter than its record")
             break
         region.offset += sent
         region.count -= sent

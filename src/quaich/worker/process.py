@@ -8,35 +8,70 @@ looks at.  So ``run_worker`` does what is one worker's own, and little else.
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quaich.config.effective import Config
 from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
+from quaich.net.trust import LOCAL, Trust
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
 from quaich.sys.io import Acceptor
 from quaich.worker import grievance, logswitch, resources, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
-from quaich.worker.connection import Door
+from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
+from quaich.worker.proxied import Proxied
 from quaich.worker.record import Recorder
 from quaich.worker.signals import Signals, prepare_last_words
+from quaich.worker.tls import Tls
 from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
 from quaich.wsgi.loader import Apps
 from quaich.wsgi.route import chooser
 
+Opening = Callable[[Connection], Filter | None]
 
-def open_doors(config: Config, listeners: Sequence[BoundListener]) -> Sequence[Door]:
-    """What the workers accept from; made once, before they are forked."""
+
+def open_doors(
+    config: Config, listeners: Sequence[BoundListener], contexts: Mapping[int, Any]
+) -> Sequence[Door]:
+    """What the workers accept from; made once, before they are forked.  ``contexts`` are those of
+    the listeners that encrypt."""
     common = fixed(threads=config.threads, processes=max(1, config.processes))
-    return [_door(listener, common) for listener in listeners]
+    doors = [_door(listener, common, config.buffer_size) for listener in listeners]
+    for door in doors:
+        if door.fd in contexts:
+            door.opening = _encrypted(contexts[door.fd])
+    if config.proxy_protocol:
+        trust = Trust(config.forwarded_allow or LOCAL)
+        for door in doors:
+            if door.protocol == "http":
+                door.opening = _behind_balancer(trust, door.opening)
+    return doors
+
+
+def _encrypted(context: Any) -> Opening:
+    def opening(conn: Connection) -> Filter:
+        conn.layer = tls = Tls(context)
+        return tls
+
+    return opening
+
+
+def _behind_balancer(trust: Trust, further: Opening | None) -> Opening:
+    """A trusted peer has to send a PROXY header, and another cannot."""
+
+    def opening(conn: Connection) -> Filter | None:
+        following = further(conn) if further is not None else None
+        return Proxied(following) if trust.holds(conn.address) else following
+
+    return opening
 
 
 class Stage:
@@ -103,7 +138,12 @@ class Stage:
             handover = Handover(self._place, doors, self.answerer, log)
         self.engine = Engine(
             doors=list(resources.served(config, slot, doors)),
-            intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
+            intake=Intake(
+                config.buffer_size,
+                config.limit_post,
+                config.post_buffering,
+                Trust(config.forwarded_allow) if config.forwarded_allow else None,
+            ),
             answerer=self.answerer,
             log=log,
             threads=config.threads,
@@ -202,11 +242,11 @@ def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> R
     )
 
 
-def _door(listener: BoundListener, common: dict[str, Any]) -> Door:
+def _door(listener: BoundListener, common: dict[str, Any], head_limit: int) -> Door:
     environ = dict(common)
     environ["SCRIPT_NAME"] = ""
     environ["SERVER_NAME"] = common["uwsgi.node"].decode()
     acceptor = Acceptor(listener.fd)
     port = acceptor.port()
     environ["SERVER_PORT"] = port
-    return Door(acceptor, listener.name, listener.protocol, environ, port)
+    return Door(acceptor, listener.name, listener.protocol, environ, port, head_limit)

@@ -38,7 +38,7 @@ class Recorder:
         head = conn.head
         environ = conn.environ
         assert head is not None and environ is not None
-        address = conn.address if conn.http else str(environ.get("REMOTE_ADDR", ""))
+        address = str(environ.get("REMOTE_ADDR", ""))
         fields = head.fields
         size = head.size
         if conn.http:

@@ -35,7 +35,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from quaich.errors import QuaichError
 from quaich.log.server import Log
@@ -43,7 +43,17 @@ from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import family, process
 from quaich.values import dataclass, replace
-from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
+from quaich.worker import (
+    hooks,
+    inherited,
+    logswitch,
+    messages,
+    naming,
+    resources,
+    startup,
+    tls,
+    warm,
+)
 from quaich.worker.bootstrap import Bootstrap, OtherVersion
 from quaich.worker.connection import Door
 from quaich.worker.process import Stage, open_doors, run_worker
@@ -106,6 +116,7 @@ class Zygote:
         self._channel = socket.socket(fileno=bootstrap.channel)
         self._apps = loader.Apps(None)
         self._doors: Sequence[Door] = ()
+        self._contexts: dict[int, Any] = {}
         self._hooks: list[tuple[str, warm.Hook]] = []
         self._ours = inherited.descriptors()
         self._sources = Reporter(self._config.py_auto_reload_ignore, self._tell_sources)
@@ -123,6 +134,8 @@ class Zygote:
             if not process.die_with_parent(master):
                 return 1
             resources.claim(self._config)
+            # Keys may be readable for the first user only.
+            self._contexts = tls.contexts(self._bootstrap.listeners)
             startup.drop_privileges(self._config, self._log)
             # The change of user has made the kernel forget.
             if not process.die_with_parent(master):
@@ -158,7 +171,7 @@ class Zygote:
             getattr(self._log, level)(text)
         self._report_sources()
         # Made here what needs not be made in each of the workers: it is in their memory once.
-        self._doors = open_doors(self._config, self._bootstrap.listeners)
+        self._doors = open_doors(self._config, self._bootstrap.listeners, self._contexts)
         self._scoreboard = Scoreboard.attach(self._bootstrap.scoreboard)
         self._decide()
         # Of these a process that only waits has no use; and where the master is killed while this

@@ -23,6 +23,8 @@ cdef class Exchange:
     cdef public Py_ssize_t head_size
     cdef public long long sent
     cdef public str complaint
+    cdef public bytes line
+    cdef public bint delimited
 
     @cython.locals(head=ReplyHead, extra=bytes, out=bytes)
     cpdef bytes begin(self, long long size)

@@ -63,7 +63,9 @@ class Exchange:
 
     ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
     where the front frames the reply; ``close`` whether the connection ends after this reply;
-    ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more.
+    ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more; ``line``
+    is what stands before the status, and ``delimited`` that the protocol tells where a reply ends
+    whose length is not known.
     """
 
     def __init__(
@@ -84,6 +86,8 @@ class Exchange:
         self.head_size = 0
         self.sent = 0
         self.complaint = ""
+        self.line = b"HTTP/1.1 "
+        self.delimited = False
 
     def start_response(
         self,
@@ -140,7 +144,7 @@ class Exchange:
             extra = b"\r\nTransfer-Encoding: chunked"
         else:
             self.framing = UNTIL_CLOSE
-            self.close = True
+            self.close = self.close or not self.delimited
         out: bytes
         if self.http:
             if not head.has_server:
@@ -151,7 +155,7 @@ class Exchange:
                 extra += b"\r\nConnection: close"
             elif self.minor == 0:
                 extra += b"\r\nConnection: keep-alive"
-        out = OPENING + head.lines + extra + b"\r\n\r\n"
+        out = self.line + head.lines + extra + b"\r\n\r\n"
         self.head_size = len(out)
         return out[len(OPENING) :] if self.opened else out
 
@@ -195,6 +199,13 @@ class Exchange:
                 "the connection is closed"
             )
             self.close = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that the reply can have is made: nothing more follows its last part."""
+        return self.begun and (
+            self.framing == NO_BODY or (self.framing == SIZED and self.left == 0)
+        )
 
     @property
     def broken(self) -> bool:

@@ -109,7 +109,7 @@ def test_every_guard_guards_a_row_that_is_not_supported() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["unshare", "namespace", "route", "route-run", "https", "https-socket", "sni"],
+    ["unshare", "namespace", "route", "route-run", "http-to-https", "sni"],
 )
 def test_what_protects_is_guarded(name: str) -> None:
     assert BY_LONG_NAME[name].guards

@@ -364,15 +364,18 @@ def test_nothing_to_say(host: Host, line: str) -> None:
             "http-timeout = soon",
             'site.ini:2: http-timeout: expected seconds, at least 1, got "soon"',
         ),
-        ("protocol = foo", 'site.ini:2: protocol: expected uwsgi or http, got "foo"'),
-        ("protocol = fastcgi", "fastcgi is not supported yet"),
+        (
+            "protocol = foo",
+            'site.ini:2: protocol: expected uwsgi or http or scgi or fastcgi, got "foo"',
+        ),
+        ("protocol = raw", "raw is not supported yet"),
         ("chmod-socket = abc", "site.ini:2: chmod-socket: expected three octal digits such as 660"),
         ("umask = 99", "site.ini:2: umask: expected octal digits"),
         ("socket =", "site.ini:2: socket: expected an address such as"),
         ("mount = app", "site.ini:2: mount: expected /prefix=application"),
         ("unshare = pid", "site.ini:2: unshare: not supported, and it cannot be ignored: it conf"),
         ("route = ^/admin basicauth:x", "its rules may refuse or protect requests"),
-        ("https-socket = :443,a,b", "it protects connections with TLS"),
+        ("sni = a b c", "it protects connections with TLS"),
         ("signal = 9", "it asks for an action instead of a server"),
         ("strict = true\nvaccum = 1", 'site.ini:3: unknown option "vaccum"; did you mean vacuum?'),
         ("vaccum = 1\nstrict", 'site.ini:2: unknown option "vaccum"; did you mean vacuum?'),
@@ -662,3 +665,90 @@ def test_capabilities(host: Host, written: str) -> None:
     assert from_ini(host, f"cap = {written}").cap == "net_raw,setgid"
     with pytest.raises(ConfigError, match="names of capabilities"):
         from_ini(host, "cap = net_raw,everything")
+
+
+class TestEncryption:
+    """How listeners get their certificates."""
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            ("https-socket = :443,c.pem,k.pem", ("c.pem", "k.pem", "", "", False)),
+            ("ssl-socket = :443,c,k,HIGH", ("c", "k", "HIGH", "", False)),
+            ("https = :443,c,k,HIGH,ca", ("c", "k", "HIGH", "ca", False)),
+            ("https = :443,c,k,,!ca", ("c", "k", "", "ca", True)),
+            ("https2 = addr=:443,cert=c,key=k", ("c", "k", "", "", False)),
+            ("https2 = key=k,crt=c,client_ca=!ca,addr=:443", ("c", "k", "", "ca", True)),
+        ],
+    )
+    def test_compatible(self, host: Host, line: str, expected: tuple[object, ...]) -> None:
+        [spec] = [each for each in from_ini(host, line).listeners if each.tls]
+        tls = spec.tls
+        assert tls is not None
+        assert (spec.address, spec.protocol, tls.place) == (":443", "http", "site.ini:2")
+        found = (tls.certificate, tls.key, tls.ciphers, tls.authority, tls.required)
+        assert found == expected
+        config = from_ini(host, line)
+        assert Config.from_json(config.to_json()) == config
+
+    def test_suwsgi_stays_uwsgi(self, host: Host) -> None:
+        config = from_ini(host, "protocol = http\nsuwsgi-socket = :443,c,k\nsocket = :80")
+        found = {spec.address: spec.protocol for spec in config.listeners}
+        assert (found[":443"], found[":80"]) == ("uwsgi", "http")
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "https-socket = :443",
+            "https-socket = :443,c",
+            "https-socket = :443,,k",
+            "https-socket = :443,c,k,",
+            "https-socket = :443,c,k,x,!",
+            "https-socket = :443,c,k,x,y,z",
+            "https2 = addr=:443,cert=c",
+            "https2 = addr=:443,cert=c,key=",
+            "https2 = addr=:443,cert=c,crt=c,key=k",
+            "https2 = addr=:443,cert=c,key=k,spdy=1",
+            "https2 = :443,c,k",
+        ],
+    )
+    def test_what_is_refused(self, host: Host, line: str) -> None:
+        with pytest.raises(ConfigError, match="expected addr"):
+            from_ini(host, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("10.0.0.0/8 , unix", "10.0.0.0/8,unix"), ("*", "*"), ("::1", "::1")],
+)
+def test_forwarded_allow(host: Host, text: str, value: str) -> None:
+    assert from_ini(host, f"forwarded-allow = {text}").forwarded_allow == value
+
+
+@pytest.mark.parametrize("text", ["lan", "10.0.0.1/8", "10.0.0.0/8,", "unix:/x"])
+def test_forwarded_allow_refuses(host: Host, text: str) -> None:
+    with pytest.raises(ConfigError, match="addresses and networks"):
+        from_ini(host, f"forwarded-allow = {text}")
+
+
+class TestModernEncryption:
+    """The certificate of what ``quaich serve`` listens on."""
+
+    def read(self, host: Host, *arguments: str) -> Config:
+        return modern(["serve", *arguments, "m:app"], {}, host({}))
+
+    def test_it_counts_for_every_address(self, host: Host) -> None:
+        where = ("--bind", ":443", "--bind", ":444")
+        config = self.read(host, *where, "--tls-cert", "c", "--tls-key", "k")
+        assert [(each.tls.certificate, each.tls.key) for each in config.listeners if each.tls] == [
+            ("c", "k")
+        ] * 2
+
+    def test_one_file_for_both_at_the_usual_address(self, host: Host) -> None:
+        [spec] = self.read(host, "--tls-cert", "c", "--tls-client-ca", "ca").listeners
+        assert spec.tls is not None
+        assert (spec.tls.key, spec.tls.authority, spec.tls.required) == ("c", "ca", True)
+
+    def test_a_key_alone_is_a_mistake(self, host: Host) -> None:
+        with pytest.raises(ConfigError, match="expected tls-cert to be set too"):
+            self.read(host, "--tls-key", "k")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quaich.errors import ProtocolError
-from quaich.wire.uwsgi import MAX_VARIABLES, packet_size, parse_packet
+from quaich.wire.gateway import MAX_VARIABLES
+from quaich.wire.uwsgi import packet_size, parse_packet
 from tests.support.uwsgi import packet
 
 

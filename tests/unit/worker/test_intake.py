@@ -66,17 +66,24 @@ def test_http1_corpus(case: reader.Case) -> None:
         assert run("http", pieces, **case.limits) == whole, pieces[0]
 
 
-@pytest.mark.parametrize("case", cases("uwsgi"))
-def test_uwsgi_corpus(case: reader.Case) -> None:
-    whole = run("uwsgi", [case.data], **case.limits)
+GATEWAYS = ("uwsgi", "scgi", "fastcgi")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "case"),
+    [pytest.param(name, *case.values, id=case.id) for name in GATEWAYS for case in cases(name)],
+)
+def test_gateway_corpus(protocol: str, case: reader.Case) -> None:
+    whole = run(protocol, [case.data], **case.limits)
     check(case, whole)
     for pieces in splits(case.data):
-        assert run("uwsgi", pieces, **case.limits) == whole, pieces[0]
+        assert run(protocol, pieces, **case.limits) == whole, pieces[0]
 
 
 def test_corpora_are_there() -> None:
-    assert len(reader.read("http1")) >= 600
-    assert len(reader.read("uwsgi")) >= 120
+    least = (("http1", 600), ("uwsgi", 120), ("scgi", 20), ("fastcgi", 30))
+    for folder, count in least:
+        assert len(reader.read(folder)) >= count
 
 
 @pytest.mark.parametrize("folder", ["http1", "uwsgi"])

@@ -203,7 +203,8 @@ def _address(draft: Draft, values: dict[str, object]) -> None:
     else:
         address = f"{values.get('host', '127.0.0.1')}:{values.get('port', 8000)}"
     if values.get("ssl-certificate"):
-        parts = [address, values["ssl-certificate"], values.get("ssl-keyfile", "")]
+        certificate = values["ssl-certificate"]
+        parts = [address, certificate, values.get("ssl-keyfile") or certificate]
         if values.get("ssl-ca"):
             parts += ["HIGH", values["ssl-ca"]]
         draft.set("https", ",".join(map(str, parts)))

@@ -135,7 +135,8 @@ def _address(draft: Draft, values: dict[str, object]) -> None:
     else:
         address = f"{values.get('host', '127.0.0.1')}:{values.get('port', 8000)}"
     if values.get("ssl-certfile"):
-        parts = [address, values["ssl-certfile"], values.get("ssl-keyfile", "")]
+        certificate = values["ssl-certfile"]
+        parts = [address, certificate, values.get("ssl-keyfile") or certificate]
         if values.get("ssl-ciphers") or values.get("ssl-ca-certs"):
             parts.append(values.get("ssl-ciphers", "HIGH"))
         if values.get("ssl-ca-certs"):

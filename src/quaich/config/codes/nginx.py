@@ -6,18 +6,20 @@ CODES = (
     Code(
         "QN001",
         ERROR,
-        "uwsgi_pass to an HTTP socket",
-        "The site speaks the uwsgi protocol to an address where HTTP is served.",
+        "a gateway's pass to a socket of another protocol",
+        "The site speaks uwsgi, SCGI or FastCGI to an address where something else is served.",
         "uWSGI logs an invalid request block (size 21573 the other way round); nginx answers 502.",
-        "Use proxy_pass, or make it socket = ADDRESS.",
+        "Use the directive of that protocol (proxy_pass for HTTP), or the socket option of this "
+        "one.",
     ),
     Code(
         "QN002",
         ERROR,
-        "proxy_pass to a uwsgi socket",
-        "The site speaks HTTP to an address where the uwsgi protocol is served.",
+        "proxy_pass to a socket that does not speak HTTP",
+        "The site speaks HTTP to an address where a gateway protocol is served.",
         "uWSGI logs: invalid request block size: 21573; nginx answers 502.",
-        "Use uwsgi_pass and include uwsgi_params, or make it http-socket = ADDRESS.",
+        "Use uwsgi_pass and include uwsgi_params (or fastcgi_pass, scgi_pass), or make it "
+        "http-socket = ADDRESS.",
     ),
     Code(
         "QN003",

@@ -41,8 +41,8 @@ CODES = (
     Code(
         "QX006",
         NOTE,
-        "the uwsgi protocol on a public address",
-        "A socket that speaks the uwsgi protocol listens on TCP beyond this machine.",
+        "a gateway protocol on a public address",
+        "A socket that speaks uwsgi, SCGI or FastCGI listens on TCP beyond this machine.",
         "Whoever reaches it chooses REMOTE_USER, HTTPS and every other variable; uWSGI would even "
         "load code that they name (UWSGI_FILE).",
         "Listen on a UNIX socket or 127.0.0.1, or let a firewall admit only the proxy.",

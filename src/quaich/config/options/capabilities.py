@@ -10,7 +10,6 @@ LOGGING = "logging"
 STATISTICS = "statistics and metrics"
 ALARMS = "alarms"
 SOCKETS = "socket options"
-GATEWAYS = "SCGI and FastCGI"
 TLS = "TLS"
 ROUTING = "routing"
 STATIC = "static files"
@@ -71,11 +70,7 @@ _ELSEWHERE = {
         "hook-emperor-start hook-emperor-stop hook-emperor-reload hook-emperor-lost "
         "hook-as-vassal hook-as-emperor exec-as-vassal exec-as-emperor"
     ),
-    GATEWAYS: "fastcgi-socket scgi-socket",
-    TLS: (
-        "https https2 https-export-cert https-session-context http-to-https https-socket "
-        "ssl-socket suwsgi-socket"
-    ),
+    TLS: "https-export-cert https-session-context http-to-https",
     WEBSOCKETS: "http-websockets",
     STATIC: "http-auto-gzip",
     ROUTING: "log-route log-req-route",

@@ -22,8 +22,8 @@ REASONS = {
     ),
     _DROPS: "http-uid http-gid",
     _TLS: (
-        "suwsgi-socket ssl-socket https-socket https https2 https-export-cert "
-        "https-session-context http-to-https sni sni-dir sni-regexp ssl-verify-depth "
+        "https-export-cert https-session-context http-to-https sni sni-dir sni-regexp "
+        "ssl-verify-depth "
         "sslrouter sslrouter2"
     ),
     _RULES: (
@@ -49,10 +49,7 @@ REASONS = {
         "nagios python-version no-server"
     ),
     _ANOTHER: "emperor fastrouter rawrouter",
-    _LISTENS: (
-        "fastcgi-socket fastcgi-nph-socket scgi-socket scgi-nph-socket raw-socket puwsgi-socket "
-        "udp multicast zerg"
-    ),
+    _LISTENS: ("fastcgi-nph-socket scgi-nph-socket raw-socket puwsgi-socket udp multicast zerg"),
     _ELECTS: "legion legion-mcast",
 }
 

@@ -66,8 +66,6 @@ ROWS = {
         "geoip-use-disk none bool",
     ),
     "http-router": (
-        "https required special",
-        "https2 required special",
         "https-export-cert none bool",
         "https-session-context required string",
         "http-to-https required special",
@@ -104,7 +102,6 @@ ROWS = {
         "http-connect-timeout required seconds",
         "http-manage-source none bool",
         "http-manage-rtsp none bool",
-        "http-enable-proxy-protocol optional bool",
     ),
     "fastrouter": (
         "fastrouter required special",
