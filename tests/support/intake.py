@@ -22,9 +22,11 @@ FIXED = {
 }
 
 
-def connection(protocol: str = "http", address: str = ADDRESS) -> Connection:
+def connection(
+    protocol: str = "http", address: str = ADDRESS, head_limit: int = 65535
+) -> Connection:
     acceptor: Any = types.SimpleNamespace(fd=-1)
-    door = Door(acceptor, "test", protocol, dict(FIXED), "8000")
+    door = Door(acceptor, "test", protocol, dict(FIXED), "8000", head_limit)
     writer: Any = None
     return Connection(-1, door, address, 1234, writer)
 
@@ -50,7 +52,7 @@ def run(
 ) -> list[Seen]:
     """What becomes of the pieces, in order; the loop's part of the work, without its sockets."""
     intake = Intake(head, body, memory)
-    conn = connection(protocol, address)
+    conn = connection(protocol, address, head)
     seen: list[Seen] = []
     try:
         for piece in pieces:

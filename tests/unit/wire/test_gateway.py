@@ -34,7 +34,10 @@ def test_variables_that_load_code_are_remarked() -> None:
 def test_lengths() -> None:
     assert read()[0].content_length == -1
     assert read(("CONTENT_LENGTH", b""))[0].content_length == -1
-    assert read(("CONTENT_LENGTH", b"7"), ("CONTENT_LENGTH", b"8"))[0].content_length == 8
+    assert read(("CONTENT_LENGTH", b"7"), ("CONTENT_LENGTH", b"07"))[0].content_length == 7
+    for between in ((), (("CONTENT_LENGTH", b""),)):
+        with pytest.raises(ProtocolError, match="two content lengths that differ"):
+            read(("CONTENT_LENGTH", b"7"), *between, ("CONTENT_LENGTH", b"8"))
     assert read(("CONTENT_LENGTH", b"7"), ("CONTENT_LENGTH", b""))[0].content_length == -1
     for wrong in (b"-7", b"+7", b"7 ", b"0x7", b"7" * 19):
         with pytest.raises(ProtocolError) as caught:

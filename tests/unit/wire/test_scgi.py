@@ -85,7 +85,7 @@ LENGTH = b"CONTENT_LENGTH\x000\0"
         (LENGTH + b"SCGI\x001\0A\0", "without a name, a value or an end"),
         (LENGTH + b"SCGI\x001\0A\0b", "without a name, a value or an end"),
         (LENGTH + b"SCGI\x001\0\0b\0", "without a name, a value or an end"),
-        (LENGTH + b"SCGI\x001\0CONTENT_LENGTH\x001\0", "or with two"),
+        (LENGTH + b"SCGI\x001\0CONTENT_LENGTH\x001\0", "two content lengths"),
         (LENGTH + b"SCGI\x001\0CONTENT_LENGTH\0\0", "or with two"),
         (b"CONTENT_LENGTH\0\0CONTENT_LENGTH\x005\0SCGI\x001\0", "or with two"),
     ],

@@ -38,7 +38,6 @@ BY_GROUP = {
     "metrics": STATISTICS,
     "metrics-push": STATISTICS,
     "alarms": ALARMS,
-    "sockets": SOCKETS,
     "http-router": SOCKETS,
     "tls": TLS,
     "routing": ROUTING,
