@@ -1,7 +1,28 @@
 cimport cython
+
+cpdef enum:
+    MAX_FIELDS = 256
+    MAX_METHOD = 32
+    MAX_EMPTY_LINES = 4
+
 from quaich.wire.target cimport authority, check_host, decode_path
 
 
+cdef extern from "string.h":
+    int memcmp(const void *a, const void *b, size_t size) nogil
+
+
+cdef inline bint same(const unsigned char *at, const unsigned char *name, Py_ssize_t size) noexcept:
+    return memcmp(at, name, size) == 0
+
+
+cdef class Field:
+    cdef readonly bytes name
+    cdef readonly int meaning
+    cdef readonly str key
+
+
+@cython.freelist(64)
 cdef class Head:
     cdef public long long content_length
     cdef public bint chunked
@@ -12,6 +33,7 @@ cdef class Head:
     cdef public int minor
     cdef public int fields
     cdef public Py_ssize_t size
+    cdef public Py_ssize_t fields_size
     cdef public int dropped
     cdef public bint dynamic
     cdef public str method
@@ -29,9 +51,20 @@ cpdef Py_ssize_t skip_empty_lines(bytes data, Py_ssize_t start) except? -3
     head=Head, p="const unsigned char*", t="const unsigned char*", v="const unsigned char*",
     i=Py_ssize_t, j=Py_ssize_t, name_start=Py_ssize_t, value_start=Py_ssize_t, c=int,
     connection=int, fields=int, size=Py_ssize_t, meaning=int,
-    name=bytes, entry=tuple, key=str, value=str, known=dict, host=str,
+    field=Field, key=str, value=str, host=str,
 )
 cpdef Head parse_head(bytes data, Py_ssize_t start, Py_ssize_t end, dict environ)
+
+@cython.locals(head=Head)
+cpdef Head parse_again(bytes data, Py_ssize_t end, dict environ, Head like)
+
+@cython.locals(
+    p="const unsigned char*", size=Py_ssize_t, place="size_t", field=Field, found=Field, name=bytes,
+)
+cdef Field _field(bytes data, Py_ssize_t start, Py_ssize_t end)
+
+cdef list _recent
+cdef dict _known
 
 @cython.locals(
     p="const unsigned char*", t="const unsigned char*", g="const unsigned char*",

@@ -1,5 +1,12 @@
+cimport cython
 from quaich.wire.http1 cimport Head
 from quaich.wsgi.call cimport Exchange
+
+cpdef enum:
+    HEAD = 0
+    BODY = 1
+    REPLY = 2
+    LINGER = 3
 
 
 cdef class Door:
@@ -19,7 +26,9 @@ cdef class Region:
     cdef public long long count
 
 
+@cython.freelist(64)
 cdef class Connection:
+    cdef open(self, int fd, Door door, str address, str port, object writer)
     cdef public int fd
     cdef public object writer
     cdef public Door door

@@ -9,20 +9,26 @@ from collections.abc import Iterator
 from contextvars import Context
 from typing import Any, Protocol
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.http1 import Head
 from quaich.wsgi.call import Exchange
 
-HEAD = 0
-"""A request head is due, or part of one is here."""
-BODY = 1
-"""A head is read; its body is being gathered."""
-REPLY = 2
-"""A reply is due: the application runs, or its octets wait for the kernel."""
-LINGER = 3
-"""Answered and half closed; what the client still sends is thrown away for a moment, since
-closing on unread input would make the kernel throw away the answer too."""
+if not cython.compiled:
+    HEAD = 0
+    """A request head is due, or part of one is here."""
+    BODY = 1
+    """A head is read; its body is being gathered."""
+    REPLY = 2
+    """A reply is due: the application runs, or its octets wait for the kernel."""
+    LINGER = 3
+    """Answered and half closed; what the client still sends is thrown away for a moment, since
+    closing on unread input would make the kernel throw away the answer too."""
 
 
 class Door:
@@ -75,11 +81,15 @@ class Connection:
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
+        self.open(fd, door, address, str(port), writer)
+
+    def open(self, fd: int, door: Door, address: str, port: str, writer: Writer) -> None:
+        """What the constructor does; a method, since compiled code calls it without packing."""
         self.fd = fd
         self.writer = writer
         self.door = door
         self.address = address
-        self.port = str(port)
+        self.port = port
         self.http = door.http
         self.trusted = address == "" or address.startswith("127.") or address == "::1"
         self.state = HEAD

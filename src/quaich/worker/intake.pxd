@@ -1,10 +1,29 @@
 cimport cython
-from quaich.wire.http1 cimport Head, find_end, parse_head, skip_empty_lines
+from quaich.wire.http1 cimport Head, find_end, parse_again, parse_head, skip_empty_lines
 from quaich.wire.uwsgi cimport packet_size, parse_packet
-from quaich.worker.connection cimport Connection, Door
+from quaich.worker.connection cimport BODY, HEAD, REPLY, Connection, Door
+
+cpdef enum:
+    MORE = 0
+    READY = 1
+    CONTINUE = 2
+    TEMPLATES = 64
+    LONGEST_TEMPLATE = 4096
+
+
+cdef class Template:
+    cdef readonly Door door
+    cdef readonly bytes octets
+    cdef readonly bytes fields
+    cdef public Head head
+    cdef public dict environ
+    cdef public bint forwarded
+    cdef public str address
+    cdef public str port
 
 
 cdef class Intake:
+    cdef readonly list templates
     cdef readonly Py_ssize_t head_limit
     cdef readonly long long body_limit
     cdef readonly long long memory
@@ -18,6 +37,10 @@ cdef class Intake:
     )
     cpdef int next(self, Connection conn) except -1
 
+    @cython.locals(template=Template, like=Head, head=Head, environ=dict, at=Py_ssize_t, end=Py_ssize_t)
+    cdef bint _known(self, Connection conn, bytes buffer) except -1
+    @cython.locals(environ=dict, head=Head, forwarded=bint, again=bint, place=int, template=Template, fields=bytes)
+    cdef _read(self, Connection conn, bytes buffer, Py_ssize_t start, Py_ssize_t end)
     cdef _incomplete(self, Connection conn, Py_ssize_t start, Py_ssize_t end)
     @cython.locals(size=Py_ssize_t, end="long long")
     cdef Py_ssize_t _gather(self, Connection conn, bytes data, Py_ssize_t start) except? -3

@@ -6,22 +6,56 @@ body is never mistaken for a short one.  A body up to ``memory`` octets is kept 
 one in a temporary file.
 """
 
-import io
+from io import BytesIO
 from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
 
 from quaich.errors import ProtocolError
 from quaich.wire.chunked import ChunkedDecoder
-from quaich.wire.http1 import find_end, parse_head, skip_empty_lines
+from quaich.wire.http1 import Head, find_end, parse_again, parse_head, skip_empty_lines
 from quaich.wire.uwsgi import packet_size, parse_packet
-from quaich.worker.connection import BODY, HEAD, REPLY, Connection
+from quaich.worker.connection import Connection, Door
 from quaich.wsgi.environ import url_scheme
 
-MORE = 0
-"""The request is not complete."""
-READY = 1
-"""A whole request is in the connection."""
-CONTINUE = 2
-"""Not complete, and the client waits to be told to send the body."""
+if not cython.compiled:
+    from quaich.worker.connection import BODY, HEAD, REPLY
+
+    MORE = 0
+    """The request is not complete."""
+    READY = 1
+    """A whole request is in the connection."""
+    CONTINUE = 2
+    """Not complete, and the client waits to be told to send the body."""
+
+    TEMPLATES = 64
+    """Heads that are remembered, by the descriptor; some 3 KiB each where a client repeats itself."""
+
+    LONGEST_TEMPLATE = 4096
+    """Octets of a head that is remembered."""
+
+
+class Template:
+    """A head as it was received, and, once the same fields came again, what they became.
+
+    A client repeats its fields from request to request, so a connection's next head is compared
+    with its last before it is parsed: the same octets are the same head, and the same fields after
+    another request line are the same fields.  ``environ`` is what parsing left, untouched by any
+    application; ``forwarded`` that a front speaks of the client's connection in it.
+    """
+
+    def __init__(self, door: Door, octets: bytes, fields: bytes) -> None:
+        self.door = door
+        self.octets = octets
+        self.fields = fields
+        self.head: Head | None = None
+        self.environ: dict[str, Any] | None = None
+        self.forwarded = False
+        self.address = ""
+        self.port = ""
 
 
 class Intake:
@@ -33,6 +67,7 @@ class Intake:
         self.head_limit = head_limit
         self.body_limit = body_limit
         self.memory = memory
+        self.templates: list[Template | None] = [None] * TEMPLATES
 
     def feed(self, conn: Connection, data: bytes) -> int:
         """Take what arrived; MORE, READY or CONTINUE.  Raises ProtocolError, after which the
@@ -57,21 +92,16 @@ class Intake:
             conn.http = buffer[0] != 0
         environ: dict[str, Any]
         if conn.http:
-            start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
-            end = find_end(buffer, start, conn.seen)
-            if end < 0 or end - start > self.head_limit:
-                self._incomplete(conn, start, end)
-                return MORE
-            environ = door.environ.copy()
-            environ["REMOTE_ADDR"] = conn.address
-            environ["REMOTE_PORT"] = conn.port
-            head = parse_head(buffer, start, end, environ)
-            if conn.trusted and (
-                "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
-            ):
-                scheme = url_scheme(environ)
-                if scheme == "https":
-                    environ["wsgi.url_scheme"] = scheme
+            if not self._known(conn, buffer):
+                start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
+                end = find_end(buffer, start, conn.seen)
+                if end < 0 or end - start > self.head_limit:
+                    self._incomplete(conn, start, end)
+                    return MORE
+                self._read(conn, buffer, start, end)
+            head = conn.head
+            environ = conn.environ
+            end = conn.seen
         else:
             end = packet_size(buffer, 0)
             if end - 4 > self.head_limit:
@@ -83,14 +113,14 @@ class Intake:
             environ = {}
             head = parse_packet(buffer, 0, end, environ)
             _complete_environ(environ, door.environ)
+            conn.head = head
+            conn.environ = environ
         conn.buffer = buffer[end:] if end < size else b""
         conn.seen = 0
-        conn.head = head
-        conn.environ = environ
         if head.chunked:
             conn.decoder = ChunkedDecoder(self.body_limit)
         elif head.content_length <= 0:
-            environ["wsgi.input"] = io.BytesIO()
+            environ["wsgi.input"] = BytesIO()
             conn.state = REPLY
             return READY
         else:
@@ -111,6 +141,67 @@ class Intake:
         elif head.expect_continue:
             return CONTINUE
         return MORE
+
+    def _known(self, conn: Connection, buffer: bytes) -> bool:
+        """Take a head whose fields this connection sent before; False when it must be read."""
+        template = self.templates[conn.fd & TEMPLATES - 1]
+        if template is None or template.door is not conn.door:
+            return False
+        like = template.head
+        if like is None or template.environ is None:
+            return False
+        if buffer.startswith(template.octets):
+            environ = template.environ.copy()
+            conn.head = like
+            conn.seen = len(template.octets)
+        else:
+            at = buffer.find(b"\n") + 1
+            if at == 0 or not buffer.startswith(template.fields, at):
+                return False
+            end = at + len(template.fields)
+            if end > self.head_limit:
+                return False
+            environ = template.environ.copy()
+            head = parse_again(buffer, end, environ, like)
+            if head is None:
+                return False
+            conn.head = head
+            conn.seen = end
+        if template.port is not conn.port or template.address is not conn.address:
+            environ["REMOTE_ADDR"] = conn.address
+            environ["REMOTE_PORT"] = conn.port
+        if template.forwarded and conn.trusted:
+            _set_scheme(environ)
+        conn.environ = environ
+        return True
+
+    def _read(self, conn: Connection, buffer: bytes, start: int, end: int) -> None:
+        """Read a head, and remember it."""
+        environ: dict[str, Any] = conn.door.environ.copy()
+        environ["REMOTE_ADDR"] = conn.address
+        environ["REMOTE_PORT"] = conn.port
+        environ["wsgi.input"] = None
+        head = parse_head(buffer, start, end, environ)
+        forwarded = "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
+        if head.minor == 1 and not head.absolute and end - start <= LONGEST_TEMPLATE:
+            place = conn.fd & TEMPLATES - 1
+            template = self.templates[place]
+            fields = buffer[buffer.find(b"\n", start) + 1 : end]
+            # A copy of the variables is made for who comes again, not for who comes once.
+            again = template is not None and template.fields == fields
+            template = Template(conn.door, buffer[start:end], fields)
+            if again:
+                template.head = head
+                template.environ = environ.copy()
+                template.address = conn.address
+                template.port = conn.port
+                template.forwarded = forwarded
+            self.templates[place] = template
+        if forwarded and conn.trusted:
+            _set_scheme(environ)
+        conn.head = head
+        conn.environ = environ
+        conn.seen = end
 
     def _incomplete(self, conn: Connection, start: int, end: int) -> None:
         """A head that is not all here, or too long: remember, or refuse it."""
@@ -177,7 +268,7 @@ class Intake:
         else:
             body = conn.body
             assert body is not None
-            environ["wsgi.input"] = io.BytesIO(body[0] if len(body) == 1 else b"".join(body))
+            environ["wsgi.input"] = BytesIO(body[0] if len(body) == 1 else b"".join(body))
         conn.body = None
         conn.state = REPLY
         return READY
@@ -185,6 +276,12 @@ class Intake:
 
 def _no_room(error: OSError) -> ProtocolError:
     return ProtocolError(503, f"no room to keep a request body: {error.strerror}")
+
+
+def _set_scheme(environ: dict[str, Any]) -> None:
+    scheme = url_scheme(environ)
+    if scheme == "https":
+        environ["wsgi.url_scheme"] = scheme
 
 
 def drop_spool(conn: Connection) -> None:

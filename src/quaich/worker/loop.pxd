@@ -1,11 +1,16 @@
 cimport cython
 from quaich.sys.clock cimport micros
-from quaich.sys.io cimport Poller, receive, send
-from quaich.worker.answer cimport Answerer
-from quaich.worker.connection cimport Connection, Door
+from quaich.sys.io cimport Acceptor, Poller, close, receive, send
+from quaich.worker.answer cimport ABORT, FLUSH, NEXT, SUSPEND, Answerer
+from quaich.worker.connection cimport BODY, HEAD, LINGER, REPLY, Connection, Door
 from quaich.worker.gate cimport Gate
-from quaich.worker.intake cimport Intake
+from quaich.worker.intake cimport CONTINUE, MORE, READY, Intake, drop_spool
 from quaich.worker.outbox cimport flush
+
+cpdef enum:
+    READ = 16384
+    READ_BODY = 262144
+    PIPELINED = 16
 
 
 cdef class Lane:
@@ -23,6 +28,7 @@ cdef class Engine(Gate):
     cdef readonly double idle_timeout
     cdef object on_signal
     cdef readonly list lanes
+    cdef readonly unsigned long long clock
     cdef readonly double now
     cdef double resume_at
     cdef readonly bint doors_shut
@@ -42,7 +48,7 @@ cdef class Engine(Gate):
     cdef _turn(self, Lane lane)
     @cython.locals(conn=Connection)
     cdef _accept(self, Door door, Lane lane)
-    @cython.locals(conn=Connection)
+    @cython.locals(conn=Connection, accepted=tuple, address=str, fd=int, acceptor=Acceptor)
     cdef Connection _accepted(self, Door door)
     @cython.locals(conn=Connection, door=Door)
     cdef _shut_doors(self)
@@ -53,11 +59,15 @@ cdef class Engine(Gate):
     cdef _hand_over(self, double now)
     cdef _put_back(self, Connection conn)
     cdef _starved(self, object error)
+    @cython.locals(data=bytes)
     cdef _event(self, Connection conn, Lane lane)
+    cdef bytes _receive(self, Connection conn)
+    cdef bytes _more(self, Connection conn)
+    @cython.locals(full=bint, step=int)
     cdef int _feed(self, Connection conn, bytes data) except? -2
     cdef int _next(self, Connection conn) except? -2
     cdef _body_deadline(self, Connection conn)
-    @cython.locals(turns=int, outcome=int)
+    @cython.locals(turns=int, outcome=int, context=object)
     cdef _go(self, Connection conn, Lane lane, int step)
     @cython.locals(waited=Py_ssize_t, outcome=int)
     cdef _continue_reply(self, Connection conn, Lane lane)

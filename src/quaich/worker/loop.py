@@ -23,27 +23,37 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
 from quaich.sys.clock import micros
-from quaich.sys.io import Poller, abort_on_close, asks, half_close, receive, send
+from quaich.sys.io import Poller, abort_on_close, asks, close, half_close, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.wire.reply import refusal
-from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
-from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door
+from quaich.worker.answer import Answerer
+from quaich.worker.connection import Connection, Door
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
-from quaich.worker.intake import CONTINUE, READY, Intake, drop_spool
+from quaich.worker.intake import Intake, drop_spool
 from quaich.worker.outbox import flush
 
-READ = 16384
-"""Octets asked of the kernel at a time for a head."""
+if not cython.compiled:
+    from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND
+    from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
+    from quaich.worker.intake import CONTINUE, MORE, READY
 
-READ_BODY = 262144
-"""And for a body, of which more is sure to come."""
+    READ = 16384
+    """Octets asked of the kernel at a time for a head."""
 
-PIPELINED = 16
-"""Requests of one connection answered in a row before others get their turn."""
+    READ_BODY = 262144
+    """And for a body, of which more is sure to come."""
+
+    PIPELINED = 16
+    """Requests of one connection answered in a row before others get their turn."""
 
 LINGER_SECONDS = 3.0
 """How long a refused client may go on sending before its connection is closed on it."""
@@ -108,7 +118,8 @@ class Engine(Gate):
         answerer.closing = idle_timeout <= 0
         self.on_signal = on_signal
         self.lanes = [Lane(index) for index in range(threads)]
-        self.now = time.monotonic()
+        self.clock = micros()
+        self.now = self.clock / 1000000
         self.resume_at = 0.0
         self.doors_shut = False
         self.starved_logged = -1e9
@@ -122,8 +133,8 @@ class Engine(Gate):
             if self.unusual and self._unusual(lane):
                 return
             ready = self._wait(lane)
-            now = micros() / 1000000
-            self.now = now
+            self.clock = micros()
+            now = self.now = self.clock / 1000000
             for fd in ready:
                 conn = table.pop(fd, None)
                 if conn is not None:
@@ -208,14 +219,16 @@ class Engine(Gate):
 
     def _accepted(self, door: Door) -> Connection | None:
         try:
-            accepted = door.acceptor.accept()
+            acceptor = door.acceptor
+            accepted = acceptor.accept()
         except OSError as error:
             self._starved(error)
             return None
         if accepted is None:
             return None
         fd, address, port = accepted
-        conn = Connection(fd, door, address, port, self.answerer)
+        conn = Connection.__new__(Connection)
+        conn.open(fd, door, address, str(port), self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
         return conn
 
@@ -332,7 +345,7 @@ class Engine(Gate):
             self._continue_reply(conn, lane)
             return
         try:
-            data = receive(conn.fd, READ if conn.state == HEAD else READ_BODY)
+            data = self._receive(conn)
         except OSError:
             self._drop(conn)
             return
@@ -348,14 +361,35 @@ class Engine(Gate):
                 conn.deadline = self.now + self.http_timeout
             self._go(conn, lane, self._feed(conn, data))
 
+    def _receive(self, conn: Connection) -> bytes | None:
+        if conn.state == HEAD:
+            return receive(conn.fd, READ)
+        if conn.state == BODY and conn.decoder is None and conn.missing < READ_BODY:
+            # No more than the body: what follows it can wait in the kernel.
+            return receive(conn.fd, conn.missing)
+        return receive(conn.fd, READ_BODY)
+
     def _feed(self, conn: Connection, data: bytes) -> int:
+        full = len(data) == READ
         try:
             step = self.intake.feed(conn, data)
+            if full and step == MORE and conn.state == BODY:
+                # The head brought as much as one reading takes; the rest may be here as well.
+                data = self._more(conn)
+                if data:
+                    step = self.intake.feed(conn, data)
         except ProtocolError as error:
             return self._refuse(conn, error)
         if conn.state == BODY:
             self._body_deadline(conn)
         return step
+
+    def _more(self, conn: Connection) -> bytes:
+        try:
+            return self._receive(conn) or b""
+        except OSError:
+            # It will be said again, and heard, at the next reading.
+            return b""
 
     def _next(self, conn: Connection) -> int:
         try:
@@ -379,8 +413,11 @@ class Engine(Gate):
         while step == READY:
             conn.body_began = 0.0
             context = self.clean.copy() if lane.suspended else None
+            # What was done since the clock was read is no more than this request's own reading.
+            conn.began = self.clock
             outcome = self.answerer.answer(conn, lane.index, context)
-            self.now = micros() / 1000000
+            self.clock = conn.app_ended
+            self.now = self.clock / 1000000
             if outcome != NEXT:
                 self._outcome(conn, lane, outcome)
                 return
@@ -419,7 +456,8 @@ class Engine(Gate):
             self._unsuspend(conn)
             lane.conn = conn
             outcome = self.answerer.resume(conn)
-            self.now = micros() / 1000000
+            self.clock = conn.app_ended
+            self.now = self.clock / 1000000
             self._outcome_or_next(conn, lane, outcome)
 
     def _outcome_or_next(self, conn: Connection, lane: Lane, outcome: int) -> None:
@@ -522,7 +560,7 @@ class Engine(Gate):
                 # A child that the application forked may hold a copy of the descriptor; then
                 # closing alone would leave it in the epoll, reporting for ever.
                 self.poller.remove(conn.fd)
-            os.close(conn.fd)
+            close(conn.fd)
         except OSError as error:
             self.log.error(f"close failed: {error.strerror}")
 

@@ -4,10 +4,9 @@ Nothing here waits, and nothing here raises for a client that is gone: that is n
 connection, whose owner ends what it began.
 """
 
-import os
 from collections import deque
 
-from quaich.sys.io import send, send_file
+from quaich.sys.io import send, send_both, send_file
 from quaich.worker.connection import Connection, Region
 
 
@@ -34,19 +33,20 @@ def push(conn: Connection, data: bytes) -> None:
 
 
 def push_both(conn: Connection, head: bytes, body: bytes) -> None:
+    """Send a reply's head and its body behind what waits."""
     if conn.out or conn.gone:
         push(conn, head)
         push(conn, body)
         return
     try:
-        sent = os.writev(conn.fd, (head, body))
-    except (BlockingIOError, InterruptedError):
-        sent = 0
+        sent = send_both(conn.fd, head, body)
     except OSError:
         conn.gone = True
         return
     if sent == len(head) + len(body):
         return
+    if sent < 0:
+        sent = 0
     if conn.out is None:
         conn.out = deque()
     if sent < len(head):
