@@ -4,6 +4,8 @@
 """
 
 import io
+import os
+import signal
 import sys
 import tempfile
 import threading
@@ -547,6 +549,71 @@ def streams_for_ever(environ, start_response):
 def for_ever():
     while True:
         yield b"x" * 32768
+
+
+def streams_slowly(environ, start_response):
+    """A piece each half second without end."""
+    start_response("200 OK", PLAIN)
+    return Closing(environ["QUERY_STRING"], slow_pieces())
+
+
+def slow_pieces():
+    while True:
+        time.sleep(0.5)
+        yield b"x"
+
+
+def block_then_nothing(environ, start_response):
+    """A block of as many octets as the query says, then nothing until ``release`` is there."""
+    start_response("200 OK", PLAIN)
+    return block_pieces(int(environ["QUERY_STRING"]))
+
+
+def block_pieces(size):
+    yield b"b" * size
+    wait_for("release")
+    yield b"end"
+
+
+def block_written_then_nothing(environ, start_response):
+    start_response("200 OK", PLAIN)(b"b" * int(environ["QUERY_STRING"]))
+    wait_for("release")
+    return [b"end"]
+
+
+def holds(environ, start_response):
+    """Says by a file that it runs, and answers when ``release`` is there."""
+    open(environ["QUERY_STRING"], "x").close()
+    wait_for("release")
+    start_response("200 OK", PLAIN)
+    return [b"held"]
+
+
+def wait_for(name):
+    end = time.monotonic() + 30
+    while not os.path.exists(name) and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def runs(environ, start_response):
+    """Counts, under the name in the query, how often it is called."""
+    name = environ["QUERY_STRING"]
+    closed[name] = closed.get(name, 0) + 1
+    start_response("200 OK", PLAIN)
+    return [b"ran"]
+
+
+def raised_by_a_handler(environ, start_response):
+    """A signal handler of its own raises when the request is over."""
+    error = {"error": RuntimeError, "exit": SystemExit}[environ["QUERY_STRING"]]
+
+    def handler(number, frame):
+        raise error("raised by a handler")
+
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    start_response("200 OK", PLAIN)
+    return [b"fine"]
 
 
 barrier = threading.Barrier(4)

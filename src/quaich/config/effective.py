@@ -31,6 +31,7 @@ class Config(ConfigBase):
     socket_timeout: int = 60
     http_timeout: int = 60
     http_keepalive: int = 75
+    keepalive_requests: int = 0
     buffer_size: int = 65535
     limit_post: int = 0
     post_buffering: int = 65536

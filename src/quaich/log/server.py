@@ -6,8 +6,8 @@ characters are shown escaped, so that no text can forge a second line.
 """
 
 import os
-import select
-import stat
+
+from quaich.sys.lines import is_file, write
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _ESCAPES[ord("\n")] = "\\n"
@@ -21,7 +21,7 @@ class Log:
     def __init__(self, fd: int = 2) -> None:
         self.fd = fd
         self.dropped = 0
-        self._is_file = _is_file(fd)
+        self._is_file = is_file(fd)
 
     def info(self, text: str) -> None:
         """A fact."""
@@ -44,23 +44,10 @@ class Log:
 
     def write(self, data: bytes) -> None:
         """Whole lines that are escaped already, such as the request log's."""
-        try:
-            if self._is_file:
+        if self._is_file:
+            try:
                 os.write(self.fd, data)
-                return
-            poller = select.poll()
-            poller.register(self.fd, select.POLLOUT)
-            # A pipe whose reader hangs is not writable; a file always is.
-            if poller.poll(0) and os.write(self.fd, data) == len(data):
-                return
-        except OSError:
-            pass
-        self.dropped += 1
-
-
-def _is_file(fd: int) -> bool:
-    """Whether writing never waits for a reader."""
-    try:
-        return stat.S_ISREG(os.fstat(fd).st_mode)
-    except OSError:
-        return False
+            except OSError:
+                self.dropped += 1
+        elif not write(self.fd, data):
+            self.dropped += 1

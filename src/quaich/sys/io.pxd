@@ -11,7 +11,7 @@ cdef extern from "sys/socket.h":
     ctypedef unsigned int socklen_t
     struct sockaddr:
         unsigned short sa_family
-    int AF_INET, AF_INET6, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_NONBLOCK, SOCK_CLOEXEC
+    int AF_INET, AF_INET6, MSG_DONTWAIT, MSG_PEEK, MSG_NOSIGNAL, SOCK_NONBLOCK, SOCK_CLOEXEC
     ssize_t recv(int fd, void *buffer, size_t size, int flags) nogil
     ssize_t c_send_ "send"(int fd, const void *buffer, size_t size, int flags) nogil
     int accept4(int fd, sockaddr *address, socklen_t *size, int flags) nogil
@@ -45,6 +45,14 @@ cdef extern from "netinet/in.h":
         unsigned short ss_family
     unsigned short ntohs(unsigned short port) nogil
 
+cdef extern from "poll.h":
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int POLLRDHUP, POLLHUP, POLLERR, POLLNVAL
+    int c_poll "poll"(pollfd *fds, unsigned long count, int timeout) nogil
+
 cdef extern from "arpa/inet.h":
     const char *inet_ntop(int family, const void *source, char *text, socklen_t size) nogil
 
@@ -54,25 +62,26 @@ cdef extern from "sys/epoll.h":
     struct epoll_event:
         unsigned int events
         epoll_data data
+    unsigned int EPOLLRDHUP
     int epoll_wait(int epfd, epoll_event *events, int most, int timeout) nogil
     int epoll_ctl(int epfd, int operation, int fd, epoll_event *event) nogil
 
 
-cdef inline object c_receive(int fd, Py_ssize_t size):
+cdef inline object c_receive(int fd, Py_ssize_t size, int flags):
     # Small reads keep the interpreter lock: the call cannot block, and releasing costs more.
     cdef char small[16384]
     cdef ssize_t n
     cdef bytes big
     cdef char *target
     if size <= 16384:
-        n = recv(fd, small, size, MSG_DONTWAIT)
+        n = recv(fd, small, size, MSG_DONTWAIT | flags)
         if n >= 0:
             return PyBytes_FromStringAndSize(small, n)
     else:
         big = PyBytes_FromStringAndSize(NULL, size)
         target = PyBytes_AS_STRING(big)
         with nogil:
-            n = recv(fd, target, size, MSG_DONTWAIT)
+            n = recv(fd, target, size, MSG_DONTWAIT | flags)
         if n >= 0:
             return big if n == size else big[:n]
     if errno == EAGAIN or errno == EINTR:
@@ -147,6 +156,18 @@ cdef inline socklen_t c_dotted(const unsigned char *octets, char *text) noexcept
     return at - 1
 
 
+cdef inline int c_peer_state(int fd):
+    cdef pollfd one
+    one.fd = fd
+    one.events = <short> POLLRDHUP
+    one.revents = 0
+    if c_poll(&one, 1, 0) <= 0:
+        return 0
+    if one.revents & (POLLHUP | POLLERR | POLLNVAL):
+        return 2
+    return 1 if one.revents & POLLRDHUP else 0
+
+
 cdef inline object c_accept(int fd):
     cdef sockaddr_storage address
     cdef socklen_t size = sizeof(address)
@@ -183,7 +204,7 @@ cdef inline list c_wait(int epfd, int timeout, int most):
     # A handler runs here, for no bytecode may come between this and the next request.
     PyErr_CheckSignals()
     for i in range(n):
-        ready.append(events[i].data.fd)
+        ready.append(~events[i].data.fd if events[i].events & EPOLLRDHUP else events[i].data.fd)
     return ready
 
 
@@ -196,10 +217,12 @@ cdef inline int c_control(int epfd, int operation, int fd, unsigned int mask) ex
     return 0
 
 
-cpdef close(int fd)
+cpdef close_fd(int fd)
 cpdef object receive(int fd, Py_ssize_t size)
+cpdef object peek(int fd, Py_ssize_t size)
 cpdef Py_ssize_t send(int fd, bytes data, Py_ssize_t offset) except -2
 cpdef Py_ssize_t send_both(int fd, bytes first, bytes second) except -2
+cpdef int peer_state(int fd) except -1
 
 cdef class Acceptor:
     cdef readonly int fd

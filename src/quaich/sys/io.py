@@ -21,16 +21,33 @@ except ImportError:
 
 from quaich.sys.process import let_go
 
+_READING: int = select.EPOLLIN | select.EPOLLRDHUP
+_WRITING: int = select.EPOLLOUT
+
 
 def receive(fd: int, size: int) -> bytes | None:
     """Up to ``size`` octets; ``b""`` at the end of the stream; None when nothing is here yet."""
     if cython.compiled:
-        return c_receive(fd, size)  # type: ignore[name-defined, no-any-return]
+        return c_receive(fd, size, 0)  # type: ignore[name-defined, no-any-return]
     else:
         try:
             return os.read(fd, size)
         except (BlockingIOError, InterruptedError):
             return None
+
+
+def peek(fd: int, size: int) -> bytes | None:
+    """The same, and it stays in the kernel."""
+    if cython.compiled:
+        return c_receive(fd, size, MSG_PEEK)  # type: ignore[name-defined, no-any-return]
+    else:
+        whole = socket.socket(fileno=fd)
+        try:
+            return whole.recv(size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return None
+        finally:
+            whole.detach()
 
 
 def send(fd: int, data: bytes, offset: int) -> int:
@@ -63,7 +80,7 @@ def send_file(fd: int, file: int, offset: int, count: int) -> int:
         return -1
 
 
-def close(fd: int) -> None:
+def close_fd(fd: int) -> None:
     """Close a descriptor."""
     if cython.compiled:
         c_close(fd)  # type: ignore[name-defined]
@@ -80,6 +97,21 @@ def asks(fd: int) -> bool:
         return False
     finally:
         whole.detach()
+
+
+def peer_state(fd: int) -> int:
+    """0 while the peer may send; 1 when it has said that it sends no more; 2 when it is gone."""
+    if cython.compiled:
+        return c_peer_state(fd)  # type: ignore[name-defined, no-any-return]
+    else:
+        poll = select.poll()
+        poll.register(fd, select.POLLRDHUP)
+        events = 0
+        for _, seen in poll.poll(0):
+            events |= seen
+        if events & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
+            return 2
+        return 1 if events & select.POLLRDHUP else 0
 
 
 def half_close(fd: int) -> None:
@@ -146,6 +178,8 @@ class Acceptor:
 class Poller:
     """One epoll instance.
 
+    A connection that waits for input whose peer has said that it sends no more, or is gone, is
+    reported as ``~fd``, which no descriptor is; what can be read may still be a whole request.
     ``one_shot`` is for several threads waiting on it: a connection is reported once, to one of
     them, and must be armed again.  With one thread it stays armed.
     """
@@ -163,7 +197,8 @@ class Poller:
             return c_wait(self.fd, timeout, self.batch)  # type: ignore[name-defined, no-any-return]
         else:
             seconds = timeout / 1000 if timeout >= 0 else -1
-            return [fd for fd, _ in self._epoll.poll(seconds, self.batch)]
+            found = self._epoll.poll(seconds, self.batch)
+            return [~fd if events & select.EPOLLRDHUP else fd for fd, events in found]
 
     def add_listener(self, fd: int) -> None:
         """Report connections; of the workers that share a listener, the kernel wakes one."""
@@ -182,7 +217,8 @@ class Poller:
         self._control(3, fd, writing)
 
     def _control(self, operation: int, fd: int, writing: bool) -> None:
-        mask = (select.EPOLLOUT if writing else select.EPOLLIN) | self.one_shot
+        # Not while writing: a peer that only reads would be reported again and again.
+        mask = (_WRITING if writing else _READING) | self.one_shot
         if cython.compiled:
             c_control(self.fd, operation, fd, mask)  # type: ignore[name-defined]
         elif operation == 1:

@@ -9,11 +9,27 @@ from quaich.wire.target cimport authority, check_host, decode_path
 
 
 cdef extern from "string.h":
+    void *memchr(const void *where, int what, size_t size) nogil
     int memcmp(const void *a, const void *b, size_t size) nogil
 
 
 cdef inline bint same(const unsigned char *at, const unsigned char *name, Py_ssize_t size) noexcept:
     return memcmp(at, name, size) == 0
+
+
+cdef inline Py_ssize_t c_find_empty_line(const unsigned char *p, Py_ssize_t begin, Py_ssize_t n) noexcept:
+    # What find() does, without boxing its arguments; a head has few line ends to look at.
+    cdef Py_ssize_t i = begin + 3
+    cdef const unsigned char *at
+    while i < n:
+        at = <const unsigned char *> memchr(p + i, 10, n - i)
+        if at is NULL:
+            return -1
+        i = at - p
+        if p[i - 1] == 13 and p[i - 2] == 10 and p[i - 3] == 13:
+            return i - 3
+        i += 1
+    return -1
 
 
 cdef class Field:

@@ -80,9 +80,10 @@ class Head:
 
     ``content_length`` is -1 when there was none; ``absolute`` tells that the target named the host,
     which then outranks the Host field (RFC 9112, section 3.2.2); ``minor`` is the minor version;
-    ``fields_size`` is the part of the fields in it; ``fields`` and ``size`` are the number of variables and the octets they would take in a uwsgi
-    packet, which is what uWSGI's request log shows; ``dropped`` counts fields left out for their
-    names; ``dynamic`` tells that a uwsgi packet has variables that want code to be loaded.
+    ``fields`` and ``size`` are the number of variables and the octets they would take in a uwsgi
+    packet, which is what uWSGI's request log shows, and ``fields_size`` is the header fields' part
+    of these octets; ``dropped`` counts fields left out for their names; ``dynamic`` tells that a
+    uwsgi packet has variables that want code to be loaded.
     """
 
     def __init__(self) -> None:
@@ -113,7 +114,10 @@ def find_end(data: bytes, start: int, seen: int) -> int:
     begin = seen - 3
     if begin < start:
         begin = start
-    at = data.find(b"\r\n\r\n", begin)
+    if cython.compiled:
+        at = c_find_empty_line(data, begin, len(data))
+    else:
+        at = data.find(b"\r\n\r\n", begin)
     if at >= 0:
         return at + 4
     p = data

@@ -128,6 +128,8 @@ def _check(status: object, headers: object) -> ReplyHead:
     head = ReplyHead()
     if not isinstance(status, str):
         raise ApplicationError(f"start_response: status must be a str, got {_kind(status)}")
+    if type(status) is not str:
+        status = _exact(status)
     known_code = _statuses.get(status)
     code = _status_code(status) if known_code is None else known_code
     head.status = code
@@ -151,6 +153,7 @@ def _check(status: object, headers: object) -> ReplyHead:
             )
         if type(item) is not tuple or type(name) is not str or type(value) is not str:
             plain = False
+            name, value = _exact(name), _exact(value)
         known = _names.get(name)
         meaning = _learn(name) if known is None else known
         if meaning != 0:
@@ -247,6 +250,11 @@ def _length(value: str) -> int:
     return int(raw)
 
 
+def _exact(text: str) -> str:
+    """The characters of a str that is of a class of its own, whatever its methods say they are."""
+    return str.__str__(text)
+
+
 def _kind(value: object) -> str:
     return type(value).__name__
 
@@ -280,6 +288,9 @@ def chunk(data: bytes) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
+
+OPENING = b"HTTP/1.1 "
+"""What every reply begins with, whatever it says."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

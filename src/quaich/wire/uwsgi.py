@@ -7,8 +7,13 @@ the server load code, change directory or open a file: to this module they are o
 it only remarks that some are there.
 """
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ProtocolError
-from quaich.wire.http1 import Head, read_length
+from quaich.wire.http1 import Field, Head, read_length
 
 MAX_VARIABLES = 1024
 """Variables in a packet; nginx sends some 15 and one for each request header."""
@@ -33,7 +38,18 @@ _DYNAMIC = frozenset(
 )
 """By these a front asks uWSGI to load an application, to choose one, or to change itself."""
 
-_SPECIAL = _DROPPED | _DYNAMIC
+_PLAIN = 0
+_LENGTH = 1
+_DROP = 2
+_LOAD = 3
+
+_MAX_KNOWN = 2048
+_LONGEST_KNOWN = 64
+
+# By name; a front sends the same ones with every request.  As in http1, the list holds them by a
+# hash, where no object has to be made of a name to find it.
+_known: dict[bytes, Field] = {}
+_recent: list[Field] = [Field(b"", _PLAIN, "")] * 256
 
 
 def packet_size(data: bytes, start: int) -> int:
@@ -88,15 +104,17 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
         fields += 1
         if fields > MAX_VARIABLES:
             raise ProtocolError(400, f"a uwsgi packet of more than {MAX_VARIABLES} variables")
-        key = p[key_start : key_start + key_length].decode("latin-1")
-        if key == "CONTENT_LENGTH":
-            head.content_length = read_length(data, value_start, i) if value_length else -1
-        elif key in _SPECIAL:
-            if key in _DROPPED:
+        field = _field(data, key_start, key_start + key_length)
+        meaning = field.meaning
+        if meaning != 0:
+            if meaning == 1:
+                head.content_length = read_length(data, value_start, i) if value_length else -1
+            elif meaning == 2:
                 head.dropped += 1
                 continue
-            head.dynamic = True
-        environ[key] = p[value_start:i].decode("latin-1")
+            else:
+                head.dynamic = True
+        environ[field.key] = p[value_start:i].decode("latin-1")
     head.fields = fields
     head.size = end - start - 4
     head.method = _text(environ, "REQUEST_METHOD")
@@ -104,6 +122,40 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
     head.uri = _text(environ, "REQUEST_URI")
     head.protocol = _text(environ, "SERVER_PROTOCOL")
     return head
+
+
+def _field(data: bytes, start: int, end: int) -> Field:
+    """The variable whose name is in ``data[start:end]``, which is not empty."""
+    size = end - start
+    if cython.compiled:
+        p = data
+        place = (size * 7 + p[start] * 31 + p[end - 1]) & 255
+        field = _recent[place]
+        if len(field.name) == size and same(p + start, field.name, size):  # type: ignore
+            return field
+    name = data[start:end]
+    found = _known.get(name)
+    if found is None:
+        found = _learn(name)
+    if cython.compiled and size <= _LONGEST_KNOWN:
+        _recent[place] = found
+    return found
+
+
+def _learn(name: bytes) -> Field:
+    """Classify a variable's name not seen before."""
+    key = name.decode("latin-1")
+    meaning = _PLAIN
+    if key == "CONTENT_LENGTH":
+        meaning = _LENGTH
+    elif key in _DROPPED:
+        meaning = _DROP
+    elif key in _DYNAMIC:
+        meaning = _LOAD
+    field = Field(name, meaning, key)
+    if len(_known) < _MAX_KNOWN and len(name) <= _LONGEST_KNOWN:
+        _known[name] = field
+    return field
 
 
 def _text(environ: dict[str, object], key: str) -> str:

@@ -1,6 +1,7 @@
 cimport cython
 from quaich.stats.scoreboard cimport Slot
 from quaich.sys.clock cimport micros
+from quaich.sys.io cimport peer_state
 from quaich.wire.http1 cimport Head
 from quaich.worker.connection cimport Connection, Region
 from quaich.worker.intake cimport start_over
@@ -14,7 +15,7 @@ cpdef enum:
     SUSPEND = 2
     CLOSE = 3
     ABORT = 4
-    HIGH_WATER = 262144
+    SLOW = 100000
 
 
 cdef class Answerer:
@@ -28,7 +29,9 @@ cdef class Answerer:
     cdef public double http_timeout
     cdef public double gateway_timeout
     cdef public int threads
+    cdef public list idents
     cdef public bint noting
+    cdef public int most
     cdef public Stamp stamp
     cdef public long long stamp_second
     cdef public bint closing
@@ -43,7 +46,9 @@ cdef class Answerer:
     @cython.locals(exchange=Exchange, environ=dict, application=object, kind=object)
     cpdef int call(self, Connection conn) except -1
     cpdef int resume(self, Connection conn) except -1
-    @cython.locals(exchange=Exchange, iterator=object)
+    @cython.locals(
+        exchange=Exchange, iterator=object, last="unsigned long long", now="unsigned long long"
+    )
     cpdef int iterate(self, Connection conn) except -1
     @cython.locals(body=bytes, head=bytes)
     cdef _whole(self, Connection conn, Exchange exchange, object result)

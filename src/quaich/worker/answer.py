@@ -3,8 +3,9 @@
 Rules:
 
 * ``close()`` of the application's iterable is called exactly once, whatever happens.
-* What the kernel does not take waits in the connection, not in a thread.  An iterator whose octets
-  pile up is suspended, and goes on when its client has read them, in the thread that began it.
+* What the kernel does not take waits in the connection, not in a thread.  An iterator is asked for
+  its next piece when the kernel has the one before (PEP 3333: no block may be delayed); until then
+  it is suspended, and it goes on in the thread that began it.
 * No exception of an application leaves this module, SystemExit and KeyboardInterrupt included.  If
   nothing was sent the client gets a 500; if something was, the connection breaks, so that half an
   answer never looks whole.
@@ -16,6 +17,7 @@ import select
 import time
 from collections.abc import Callable
 from contextvars import Context
+from threading import get_ident
 from typing import Any
 
 try:
@@ -27,7 +29,8 @@ from quaich.errors import ApplicationError
 from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
-from quaich.wire.reply import refusal
+from quaich.sys.io import peer_state
+from quaich.wire.reply import OPENING, refusal
 from quaich.worker.connection import Connection, Region
 from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
@@ -48,8 +51,9 @@ if not cython.compiled:
     ABORT = 4
     """Not answered to the end; the connection ends so that the client can tell."""
 
-    HIGH_WATER = 262144
-    """Octets of one reply that may wait for a client before its iterator is suspended."""
+    SLOW = 100000
+    """Microseconds after which a piece was slow: its client is looked for before the next is
+    made."""
 
 Application = Callable[[dict[str, Any], Any], Any]
 
@@ -60,14 +64,15 @@ class Answerer:
     """Runs the application of one worker; used by all its threads.
 
     ``application`` is the one for every request, or None where ``choose`` finds it by the environ;
-    ``recorder`` writes the request log, if there is one;
-    ``dynamic`` is shown the environs of uwsgi packets that want code to be loaded; ``closing`` that
-    every connection ends after its next reply; ``on_exception`` is shown what the application
-    raises; ``noting`` that the scoreboard shows what each
-    thread runs; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway protocol
-    is spoken; ``failing`` that the first thread reports a failure, and must not be interrupted;
-    ``astray`` that this is a process that the application forked; ``left`` is how many requests
-    are left until ``on_spent`` is called, once, 0 for no such number.
+    ``most`` is how many requests a connection may carry, 0 for any number; ``idents`` are the
+    threads' own numbers; ``recorder`` writes the request log, if there is one; ``dynamic`` is shown
+    the environs of uwsgi packets that want code to be loaded; ``closing`` says that every
+    connection ends after its next reply; ``on_exception`` is shown what the application raises;
+    ``noting`` says that the scoreboard shows what each thread runs; ``write_timeouts`` are those of
+    ``write()`` where HTTP and where a gateway protocol is spoken; ``failing`` says that the first
+    thread reports a failure, and must not be interrupted; ``astray`` that this is a process that
+    the application forked; ``left`` is how many requests are left until ``on_spent`` is called,
+    once, 0 for no such number.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Answerer:
         write_timeouts: tuple[float, float],
         threads: int,
         noting: bool,
+        most: int,
         dynamic: Callable[[dict[str, Any]], None],
     ) -> None:
         self.choose = choose
@@ -92,7 +98,9 @@ class Answerer:
         self.recorder = recorder
         self.http_timeout, self.gateway_timeout = write_timeouts
         self.threads = threads
+        self.idents = [0] * threads
         self.noting = noting
+        self.most = most
         self.stamp = Stamp()
         self.stamp_second = 0
         self.closing = False
@@ -129,10 +137,15 @@ class Answerer:
             conn,
             conn.http,
             head.minor,
-            head.keep_alive and not self.closing,
+            head.keep_alive
+            and not self.closing
+            and (self.most == 0 or conn.served + 1 < self.most),
             head.is_head,
             self.stamp,
         )
+        if conn.opened:
+            conn.opened = False
+            exchange.opened = True
         conn.exchange = exchange
         if context is not None:
             conn.context = context
@@ -181,9 +194,10 @@ class Answerer:
         return self.iterate(conn)
 
     def iterate(self, conn: Connection) -> int:
-        """Send what the application's iterator gives, until it ends or too much waits."""
+        """Send what the application's iterator gives, until it ends or some of it waits."""
         exchange = conn.exchange
         assert exchange is not None
+        last = micros()
         try:
             iterator = conn.iterator
             if iterator is None:
@@ -207,10 +221,16 @@ class Answerer:
                     push_both(conn, exchange.begin(-1), exchange.framed(piece))
                 if conn.gone or exchange.complaint or exchange.framing == 0:
                     break
-                if conn.out_size > HIGH_WATER:
+                if conn.out:
                     conn.app_ended = micros()
                     self.slot.pause(conn.home, conn.app_ended)
                     return SUSPEND
+                now = micros()
+                if now - last > SLOW and peer_state(conn.fd) == 2:
+                    # The kernel took the piece, but its answer was that nobody reads it.
+                    conn.gone = True
+                    break
+                last = now
             conn.iterator = None
             if not conn.gone:
                 push(conn, exchange.finish())
@@ -222,6 +242,8 @@ class Answerer:
         """A reply that is all here: one head with its true length, one send."""
         if type(result) is bytes:
             body = result
+        elif type(result) is list and len(result) == 1 and type(result[0]) is bytes:
+            body = result[0]
         else:
             for piece in result:
                 if type(piece) is not bytes:
@@ -231,8 +253,7 @@ class Answerer:
                     )
             body = result[0] if len(result) == 1 else b"".join(result)
         if exchange.begun:
-            push(conn, exchange.framed(body))
-            push(conn, exchange.finish())
+            push(conn, exchange.framed(body) + exchange.finish())
             return
         head = exchange.begin(len(body))
         body = exchange.framed(body)
@@ -258,17 +279,23 @@ class Answerer:
             put_region(conn, Region(fd, offset, count))
         return True
 
+    def is_home(self, conn: Connection) -> bool:
+        """Whether the caller is in the thread that answers on ``conn``."""
+        return self.idents[conn.home] == get_ident()
+
     def write_through(self, conn: Connection, data: bytes) -> None:
         """``write()``: the one call that may wait for a client, as its contract leaves no choice:
-        it returns nothing that could be resumed.  It waits ``write_timeouts`` seconds at most."""
+        it returns nothing that could be resumed.  It waits ``write_timeouts`` seconds at most for
+        the kernel to take something."""
         push(conn, data)
-        if conn.out_size > HIGH_WATER:
+        if conn.out:
             poll = select.poll()
             poll.register(conn.fd, select.POLLOUT)
-            while conn.out_size > HIGH_WATER and not conn.gone:
+            while conn.out and not conn.gone:
                 timeout = self.http_timeout if conn.http else self.gateway_timeout
                 if not poll.poll(timeout * 1000):
                     conn.gone = True
+                    conn.out.clear()
                 else:
                     flush(conn)
         if conn.gone:
@@ -278,6 +305,7 @@ class Answerer:
         """The application has given all; its file is closed only when it is sent."""
         exchange = conn.exchange
         assert exchange is not None
+        exchange.over = True
         if not conn.out or not conn.how:
             self._close_result(conn)
         conn.app_ended = micros()
@@ -318,6 +346,7 @@ class Answerer:
             conn.out.clear()
         exchange = conn.exchange
         if exchange is not None:
+            exchange.over = True
             if conn.iterator is not None:
                 # Suspended: no thread has ended it, so none has counted it.
                 self.slot.add(REQUESTS, 1)
@@ -386,4 +415,4 @@ class Answerer:
         exchange.framing = 0
         exchange.close = True
         exchange.head_size = len(page)
-        push(conn, page)
+        push(conn, page[len(OPENING) :] if exchange.opened else page)

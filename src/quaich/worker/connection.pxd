@@ -44,10 +44,13 @@ cdef class Connection:
     cdef public bint watched
     cdef public bint writing
     cdef public bint gone
+    cdef public bint hung
+    cdef public bint opened
     cdef public bint suspended
     cdef public Head head
     cdef public dict environ
     cdef public object decoder
+    cdef public Py_ssize_t unread
     cdef public long long missing
     cdef public list body
     cdef public long long body_size

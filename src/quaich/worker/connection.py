@@ -65,6 +65,9 @@ class Region:
 class Writer(Protocol):
     """Who sends for a connection when its application calls ``write``."""
 
+    def is_home(self, connection: "Connection") -> bool:
+        """Whether the caller is in the thread that answers on ``connection``."""
+
     def write_through(self, connection: "Connection", data: bytes) -> None:
         """Send or queue ``data``; waits while too much is queued; raises OSError."""
 
@@ -73,11 +76,13 @@ class Connection:
     """The state of one connection; see the states above.
 
     ``seen`` is how much of ``buffer`` was searched for the end of a head; ``served`` how many
-    requests were answered; ``missing`` the octets of a body still to come; ``out`` what the kernel
-    did not take yet, ``out_offset`` how much of its first item it took; ``iterator`` an
-    application's reply that is not exhausted, ``context`` and ``home`` the context and the thread
-    it began in; ``suspended`` that it waits with that iterator; ``gone`` that the client cannot be
-    reached any more; ``unserved`` that there was no application for the request.
+    requests were answered; ``unread`` how much of the request stays in the kernel; ``missing`` the
+    octets of a body still to come; ``out`` what the kernel did not take yet, ``out_offset`` how
+    much of its first item it took; ``iterator`` an application's reply that is not exhausted,
+    ``context`` and ``home`` the context and the thread it began in; ``suspended`` that it waits
+    with that iterator; ``gone`` that the client cannot be reached any more; ``hung`` that it was
+    reported to send no more; ``opened`` that the first octets of its next reply are sent;
+    ``unserved`` that there was no application for the request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -100,10 +105,13 @@ class Connection:
         self.watched = False
         self.writing = False
         self.gone = False
+        self.hung = False
+        self.opened = False
         self.suspended = False
         self.head: Head | None = None
         self.environ: dict[str, Any] | None = None
         self.decoder: ChunkedDecoder | None = None
+        self.unread = 0
         self.missing = 0
         self.body: list[bytes] | None = None
         self.body_size = 0
@@ -123,6 +131,10 @@ class Connection:
         self.how = ""
         self.unserved = False
 
+    def is_home(self) -> bool:
+        """This and the next make the connection the sink of its exchange."""
+        return self.writer.is_home(self)
+
     def write_through(self, data: bytes) -> None:
-        """The sink of this connection's exchange."""
+        """See ``Sink``."""
         self.writer.write_through(self, data)

@@ -10,6 +10,7 @@ import traceback
 from typing import Any, NoReturn
 
 from quaich.errors import ApplicationError
+from quaich.log.request import escape
 from quaich.log.server import Log
 from quaich.worker.connection import Connection
 
@@ -75,7 +76,8 @@ def _request_of(conn: Connection) -> tuple[str, str]:
     head = conn.head
     if head is None:
         return "-", "-"
-    return head.method, head.uri.partition("?")[0]
+    # From a packet they may hold anything, and a line end would begin a line of the log.
+    return escape(head.method), escape(head.uri.partition("?")[0])
 
 
 def _is_ours(names: dict[str, Any]) -> bool:

@@ -32,7 +32,7 @@ if not cython.compiled:
     """Not complete, and the client waits to be told to send the body."""
 
     TEMPLATES = 64
-    """Heads that are remembered, by the descriptor; some 3 KiB each where a client repeats itself."""
+    """Heads that are remembered, by the descriptor; 3 KiB each where a client repeats itself."""
 
     LONGEST_TEMPLATE = 4096
     """Octets of a head that is remembered."""
@@ -92,13 +92,14 @@ class Intake:
             conn.http = buffer[0] != 0
         environ: dict[str, Any]
         if conn.http:
-            if not self._known(conn, buffer):
+            if buffer[0] == 13 or not self._known(conn, buffer):
                 start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
                 end = find_end(buffer, start, conn.seen)
                 if end < 0 or end - start > self.head_limit:
                     self._incomplete(conn, start, end)
                     return MORE
                 self._read(conn, buffer, start, end)
+            assert conn.head is not None and conn.environ is not None
             head = conn.head
             environ = conn.environ
             end = conn.seen

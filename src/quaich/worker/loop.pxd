@@ -1,16 +1,19 @@
 cimport cython
 from quaich.sys.clock cimport micros
-from quaich.sys.io cimport Acceptor, Poller, close, receive, send
+from quaich.sys.io cimport Acceptor, Poller, close_fd, peek, peer_state, receive, send
+from quaich.wire.http1 cimport Head
 from quaich.worker.answer cimport ABORT, FLUSH, NEXT, SUSPEND, Answerer
 from quaich.worker.connection cimport BODY, HEAD, LINGER, REPLY, Connection, Door
 from quaich.worker.gate cimport Gate
 from quaich.worker.intake cimport CONTINUE, MORE, READY, Intake, drop_spool
 from quaich.worker.outbox cimport flush
+from quaich.worker.record cimport describe
 
 cpdef enum:
     READ = 16384
     READ_BODY = 262144
     PIPELINED = 16
+    LATE = 10000
 
 
 cdef class Lane:
@@ -19,6 +22,8 @@ cdef class Lane:
     cdef public int suspended
     cdef public Poller poller
     cdef public Connection conn
+    cdef public int suspects
+    cdef public double look_at
 
 
 cdef class Engine(Gate):
@@ -36,8 +41,11 @@ cdef class Engine(Gate):
     cdef readonly long long dropped
     cdef object clean
 
-    @cython.locals(table=dict, ready=list, now=double, planned=double, fd=int, conn=Connection)
     cpdef run(self, Lane lane)
+    @cython.locals(
+        table=dict, ready=list, now=double, planned=double, fd=int, hung=bint, conn=Connection
+    )
+    cdef _run(self, Lane lane)
     @cython.locals(fd=int)
     cdef bint _unusual(self, Lane lane) except -1
     cdef _guarded(self, Connection conn, Lane lane)
@@ -48,6 +56,9 @@ cdef class Engine(Gate):
     cdef _turn(self, Lane lane)
     @cython.locals(conn=Connection)
     cdef _accept(self, Door door, Lane lane)
+    cdef _look(self, Connection conn, Lane lane)
+    @cython.locals(state=int, sent=Py_ssize_t)
+    cdef bint _vanished(self, Connection conn) except -1
     @cython.locals(conn=Connection, accepted=tuple, address=str, fd=int, acceptor=Acceptor)
     cdef Connection _accepted(self, Door door)
     @cython.locals(conn=Connection, door=Door)
@@ -59,11 +70,12 @@ cdef class Engine(Gate):
     cdef _hand_over(self, double now)
     cdef _put_back(self, Connection conn)
     cdef _starved(self, object error)
-    @cython.locals(data=bytes)
+    cdef bint _is_old(self, Connection conn) except -1
+    @cython.locals(data=bytes, step=int)
     cdef _event(self, Connection conn, Lane lane)
     cdef bytes _receive(self, Connection conn)
-    cdef bytes _more(self, Connection conn)
-    @cython.locals(full=bint, step=int)
+    @cython.locals(missing="long long", peeked=Py_ssize_t, step=int, head=Head, data=bytes)
+    cdef bint _sparing(self, Connection conn, Lane lane) except -1
     cdef int _feed(self, Connection conn, bytes data) except? -2
     cdef int _next(self, Connection conn) except? -2
     cdef _body_deadline(self, Connection conn)

@@ -22,6 +22,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from threading import get_ident
 
 try:
     import cython
@@ -31,15 +32,26 @@ except ImportError:
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
 from quaich.sys.clock import micros
-from quaich.sys.io import Poller, abort_on_close, asks, close, half_close, receive, send
+from quaich.sys.io import (
+    Poller,
+    abort_on_close,
+    asks,
+    close_fd,
+    half_close,
+    peek,
+    peer_state,
+    receive,
+    send,
+)
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
-from quaich.wire.reply import refusal
+from quaich.wire.reply import OPENING, refusal
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake, drop_spool
 from quaich.worker.outbox import flush
+from quaich.worker.record import describe
 
 if not cython.compiled:
     from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND
@@ -55,6 +67,13 @@ if not cython.compiled:
     PIPELINED = 16
     """Requests of one connection answered in a row before others get their turn."""
 
+    LATE = 10000
+    """Microseconds that a request may hold its thread before those who wait meanwhile are suspected
+    to have left; and how often one who connects is looked for in any case."""
+
+SUSPECTS = 128
+"""How many are looked for then, one after the other: about as many as a listen queue holds."""
+
 LINGER_SECONDS = 3.0
 """How long a refused client may go on sending before its connection is closed on it."""
 
@@ -62,8 +81,14 @@ BODY_RATE = 500
 """Octets a second that a body must bring on average, after the timeout it has anyway; Apache's
 RequestReadTimeout asks the same."""
 
+PATIENCE = 2.0
+"""Seconds in which a client that has sent nothing yet is not idle."""
+
 PAUSE = 0.5
 """Seconds without accepting after descriptors ran out; nginx waits as long."""
+
+OPENED = ("http", "uwsgi", "auto")
+"""The protocols in which a reply begins as in HTTP."""
 
 IDLE_LEAVE = 1.0
 """When a worker leaves and nobody stays: seconds in which an idle keep-alive connection may still
@@ -76,7 +101,8 @@ HAND_OVER = 10.0
 class Lane:
     """What belongs to one thread: its turn list, and the connections whose iterators only it may
     resume, which wait in an epoll of their own that holds the shared one.  ``conn`` is what it took
-    up last."""
+    up last; whether who connects is still there it looks for ``suspects`` of them, and at one from
+    ``look_at`` on."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -84,6 +110,8 @@ class Lane:
         self.suspended = 0
         self.poller: Poller | None = None
         self.conn: Connection | None = None
+        self.suspects = 0
+        self.look_at = 0.0
 
 
 class Engine(Gate):
@@ -127,7 +155,23 @@ class Engine(Gate):
         self.clean: Context = copy_context()
 
     def run(self, lane: Lane) -> None:
-        """One thread's loop; returns when the worker has left."""
+        """One thread's loop; returns when the worker has left.
+
+        What a signal handler of the application's raises between two requests ends up here: it
+        costs a line in the log, and SystemExit the worker, after what it has begun.
+        """
+        self.answerer.idents[lane.index] = get_ident()
+        while True:
+            try:
+                self._run(lane)
+                return
+            except BaseException as error:
+                self.log.error(f"raised between two requests: {type(error).__name__}")
+                self.log.block(traceback.format_exc())
+                if isinstance(error, SystemExit):
+                    self.leave()
+
+    def _run(self, lane: Lane) -> None:
         table = self.table
         while True:
             if self.unusual and self._unusual(lane):
@@ -136,8 +180,13 @@ class Engine(Gate):
             self.clock = micros()
             now = self.now = self.clock / 1000000
             for fd in ready:
+                hung = fd < 0
+                if hung:
+                    fd = ~fd
                 conn = table.pop(fd, None)
                 if conn is not None:
+                    if hung:
+                        conn.hung = True
                     self._guarded(conn, lane)
                 else:
                     door = self.doors.get(fd)
@@ -209,13 +258,45 @@ class Engine(Gate):
         """Connections that have more whole requests here, each for another few."""
         for _ in range(len(lane.backlog)):
             conn = lane.backlog.popleft()
+            if lane.suspects or self.now >= lane.look_at:
+                self._look(conn, lane)
             self._go(conn, lane, self._next(conn))
 
     def _accept(self, door: Door, lane: Lane) -> None:
         conn = self._accepted(door)
         if conn is not None:
+            if lane.suspects or self.now >= lane.look_at:
+                self._look(conn, lane)
             # Tried at once: with deferred accept the request is already here.
             self._guarded(conn, lane)
+
+    def _look(self, conn: Connection, lane: Lane) -> None:
+        """Note whether the client of a connection that may have waited is still there."""
+        if peer_state(conn.fd):
+            conn.hung = True
+            lane.suspects = SUSPECTS
+        else:
+            lane.look_at = self.now + LATE / 1000000
+            if lane.suspects:
+                lane.suspects -= 1
+
+    def _vanished(self, conn: Connection) -> bool:
+        """Whether nobody waits for the answer to the request in ``conn``.
+
+        Who has said that it sends no more may still read: HTTP allows that, and to the kernel a
+        TCP peer that closed looks the same.  So it is sent what every reply begins with; if it has
+        closed, its kernel answers with a reset, at once where it is this machine's.
+        """
+        state = peer_state(conn.fd)
+        if state == 1 and conn.address and conn.door.protocol in OPENED:
+            try:
+                sent = send(conn.fd, OPENING, 0)
+            except OSError:
+                return True
+            if sent > 0:
+                conn.opened = True
+                state = peer_state(conn.fd)
+        return state == 2
 
     def _accepted(self, door: Door) -> Connection | None:
         try:
@@ -332,12 +413,16 @@ class Engine(Gate):
         idle = [
             conn
             for conn in list(self.table.values())
-            if conn.state == HEAD and conn.served and not conn.buffer
+            if conn.state == HEAD and not conn.buffer and (conn.served or self._is_old(conn))
         ]
         idle.sort(key=_deadline)
         for conn in idle[: max(1, len(idle) // 8)]:
             if self._claim(conn):
                 self._close(conn)
+
+    def _is_old(self, conn: Connection) -> bool:
+        """Whether a client has had the time to send its first request."""
+        return conn.deadline - self.now < self._stall(conn) - PATIENCE
 
     def _event(self, conn: Connection, lane: Lane) -> None:
         """The kernel has news of a connection that this thread now owns."""
@@ -345,6 +430,9 @@ class Engine(Gate):
             self._continue_reply(conn, lane)
             return
         try:
+            if conn.served == 0 and (not conn.http or conn.address == ""):
+                if self._sparing(conn, lane):
+                    return
             data = self._receive(conn)
         except OSError:
             self._drop(conn)
@@ -359,7 +447,16 @@ class Engine(Gate):
         else:
             if conn.state == HEAD and not conn.buffer and conn.served:
                 conn.deadline = self.now + self.http_timeout
-            self._go(conn, lane, self._feed(conn, data))
+            step = self._feed(conn, data)
+            if step == MORE and conn.state == BODY and len(data) == READ:
+                # The head brought as much as one reading takes; the rest is likely to be here.
+                try:
+                    data = self._receive(conn)
+                except OSError:
+                    data = None  # it will be said again at the next reading
+                if data:
+                    step = self._feed(conn, data)
+            self._go(conn, lane, step)
 
     def _receive(self, conn: Connection) -> bytes | None:
         if conn.state == HEAD:
@@ -369,27 +466,50 @@ class Engine(Gate):
             return receive(conn.fd, conn.missing)
         return receive(conn.fd, READ_BODY)
 
+    def _sparing(self, conn: Connection, lane: Lane) -> bool:
+        """Read, and leave the end of a request in the kernel until its reply is whole; False where
+        that cannot be done, and nothing is read.
+
+        The end of such a connection can be the end of the reply.  With octets unread it is a reset
+        to the peer instead: so a reply looks cut that an exception cuts, also on a UNIX socket,
+        where nothing else can say so, or that the death of this process cuts.
+        """
+        missing = conn.missing
+        if conn.state == HEAD:
+            data = peek(conn.fd, READ)
+        elif conn.state == BODY and conn.decoder is None and missing > 0:
+            data = receive(conn.fd, min(READ_BODY, missing - 1)) if missing > 1 else None
+            if missing == 1:
+                data = peek(conn.fd, 1)
+        else:
+            return False
+        if not data:
+            if data is None:
+                self._park(conn, False)
+            else:
+                self._drop(conn)
+            return True
+        peeked = len(data) if missing <= 1 else 0
+        step = self._feed(conn, data)
+        if step == -1:
+            # Refused; what was not read is thrown away with what may follow.
+            return True
+        head = conn.head
+        if step == READY and head is not None and not (conn.http and head.keep_alive):
+            conn.unread = peeked
+        elif peeked:
+            receive(conn.fd, peeked)
+        self._go(conn, lane, step)
+        return True
+
     def _feed(self, conn: Connection, data: bytes) -> int:
-        full = len(data) == READ
         try:
             step = self.intake.feed(conn, data)
-            if full and step == MORE and conn.state == BODY:
-                # The head brought as much as one reading takes; the rest may be here as well.
-                data = self._more(conn)
-                if data:
-                    step = self.intake.feed(conn, data)
         except ProtocolError as error:
             return self._refuse(conn, error)
         if conn.state == BODY:
             self._body_deadline(conn)
         return step
-
-    def _more(self, conn: Connection) -> bytes:
-        try:
-            return self._receive(conn) or b""
-        except OSError:
-            # It will be said again, and heard, at the next reading.
-            return b""
 
     def _next(self, conn: Connection) -> int:
         try:
@@ -412,12 +532,19 @@ class Engine(Gate):
         lane.conn = conn
         while step == READY:
             conn.body_began = 0.0
+            if conn.hung and self._vanished(conn):
+                if self.answerer.recorder is not None:
+                    self.log.info(f"skipped {describe(conn)}: the client is gone")
+                self._drop(conn)
+                return
             context = self.clean.copy() if lane.suspended else None
             # What was done since the clock was read is no more than this request's own reading.
             conn.began = self.clock
             outcome = self.answerer.answer(conn, lane.index, context)
             self.clock = conn.app_ended
             self.now = self.clock / 1000000
+            if self.clock - conn.began > LATE:
+                lane.suspects = SUSPECTS
             if outcome != NEXT:
                 self._outcome(conn, lane, outcome)
                 return
@@ -549,6 +676,7 @@ class Engine(Gate):
     def _linger(self, conn: Connection) -> None:
         conn.buffer = b""
         conn.state = LINGER
+        conn.unread = 0
         conn.deadline = self.now + LINGER_SECONDS
         drop_spool(conn)
         half_close(conn.fd)
@@ -556,11 +684,13 @@ class Engine(Gate):
 
     def _close(self, conn: Connection) -> None:
         try:
+            if conn.unread:
+                receive(conn.fd, conn.unread)
             if conn.watched:
                 # A child that the application forked may hold a copy of the descriptor; then
                 # closing alone would leave it in the epoll, reporting for ever.
                 self.poller.remove(conn.fd)
-            close(conn.fd)
+            close_fd(conn.fd)
         except OSError as error:
             self.log.error(f"close failed: {error.strerror}")
 
@@ -575,6 +705,7 @@ class Engine(Gate):
 
     def _reset(self, conn: Connection) -> None:
         """Close so that the peer sees an error, even where the end of the reply is the close."""
+        conn.unread = 0
         abort_on_close(conn.fd)
         self._drop(conn)
 

@@ -84,6 +84,7 @@ def run_worker(
         write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
         noting=config.harakiri > 0,
+        most=config.keepalive_requests,
         dynamic=Notices(log.warning, points, dynamic is not None).note,
     )
     answerer.on_exception = grievance.listener(grievance.of(config), on_spent)

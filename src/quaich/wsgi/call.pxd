@@ -24,7 +24,9 @@ cdef class Exchange:
     cdef public bint is_head
     cdef public Stamp stamp
     cdef public ReplyHead head
+    cdef public bint opened
     cdef public bint begun
+    cdef public bint over
     cdef public int framing
     cdef public long long left
     cdef public Py_ssize_t head_size

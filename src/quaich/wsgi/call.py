@@ -18,6 +18,7 @@ except ImportError:
 from quaich.errors import ApplicationError
 from quaich.wire.reply import (
     LAST_CHUNK,
+    OPENING,
     ReplyHead,
     Start,
     check_head,
@@ -31,6 +32,9 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 class Sink(Protocol):
     """What ``write`` sends to: returns when the octets are sent or safely queued."""
+
+    def is_home(self) -> bool:
+        """Whether the caller is in the thread that the request is answered in."""
 
     def write_through(self, data: bytes) -> None:
         """Send ``data``, waiting if too much is queued already; raises OSError."""
@@ -71,7 +75,8 @@ class Exchange:
     """A reply in the making.
 
     ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
-    where the front frames the reply; ``close`` whether the connection ends after this reply.
+    where the front frames the reply; ``close`` whether the connection ends after this reply;
+    ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more.
     """
 
     def __init__(
@@ -90,7 +95,9 @@ class Exchange:
         self.is_head = is_head
         self.stamp = stamp
         self.head: ReplyHead | None = None
+        self.opened = False
         self.begun = False
+        self.over = False
         self.framing = NO_BODY
         self.left = -1
         self.head_size = 0
@@ -123,6 +130,11 @@ class Exchange:
         """PEP 3333's write: send ``data`` now."""
         if type(data) is not bytes:
             raise ApplicationError(f"write: expected bytes, got {type(data).__name__}")
+        # The connection may carry another reply by now, or be another's.
+        if self.over:
+            raise ApplicationError("write was called after the end of its request")
+        if not self.sink.is_home():
+            raise ApplicationError("write was called in another thread than its request's")
         if data:
             self.sink.write_through(self.part(data))
 
@@ -165,10 +177,10 @@ class Exchange:
         if start is None or start.added != added or start.size != size or start.date is not date:
             start = head.start = Start(self._start(head, added, size), date, added, size)
         self.head_size = len(start.octets)
-        return start.octets
+        return start.octets[len(OPENING) :] if self.opened else start.octets
 
     def _start(self, head: ReplyHead, added: int, size: int) -> bytes:
-        out = b"HTTP/1.1 " + head.lines
+        out = OPENING + head.lines
         if added & _LENGTH:
             out += content_length(size)
         if added & _CODING:

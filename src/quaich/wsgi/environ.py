@@ -5,9 +5,9 @@ header can pose as ``wsgi.input`` or ``wsgi.errors``.
 """
 
 import os
-import sys
 from typing import Any
 
+from quaich.sys.lines import ErrorStream
 from quaich.wsgi.files import FileWrapper
 
 UWSGI_VERSION = b"2.0.31"
@@ -18,7 +18,7 @@ def fixed(*, threads: int, processes: int) -> dict[str, Any]:
     """The keys that are the same for every request of a worker."""
     return {
         "wsgi.version": (1, 0),
-        "wsgi.errors": sys.stderr,
+        "wsgi.errors": ErrorStream(),
         "wsgi.file_wrapper": FileWrapper,
         "wsgi.run_once": False,
         "wsgi.multithread": threads > 1,

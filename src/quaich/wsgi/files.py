@@ -32,8 +32,11 @@ class FileWrapper:
         """Descriptor, offset and count of what is left of a regular file, or None.
 
         None also where the kernel gives no size (``/proc``), and for what only reads through a
-        file, such as ``GzipFile``: its descriptor is that of other octets than it reads.
+        file, such as ``GzipFile``: its descriptor is that of other octets than it reads.  And for
+        one in text mode, which is a mistake that reading it shows.
         """
+        if hasattr(self.filelike, "encoding"):
+            return None
         if isinstance(self.filelike, io.BufferedIOBase) and not isinstance(
             self.filelike, (io.BufferedReader, io.BufferedRandom)
         ):

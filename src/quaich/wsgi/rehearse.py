@@ -46,6 +46,10 @@ class Outcome:
 class _Nowhere:
     """What ``write`` sends to."""
 
+    def is_home(self) -> bool:
+        """Any thread may write what is dropped."""
+        return True
+
     def write_through(self, data: bytes) -> None:
         """Drop it."""
 

@@ -15,6 +15,10 @@ PLAIN = [("Content-Type", "text/plain")]
 class Sink:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.home = True
+
+    def is_home(self) -> bool:
+        return self.home
 
     def write_through(self, data: bytes) -> None:
         self.sent.append(data)

@@ -218,6 +218,17 @@ OPTIONS = (
         why="on by default, and it applies to http-socket too",
     ),
     Option(
+        "keepalive-requests",
+        kinds.count(),
+        "http-router",
+        "requests that an HTTP connection may carry before it is closed; 0 is no limit",
+        default=0,
+        relation=DIFFERS,
+        why="quaich's own, after nginx's keepalive_requests",
+        modern=True,
+        both_doors=True,
+    ),
+    Option(
         "buffer-size",
         kinds.size(1024, clamp=65535),
         "limits",
