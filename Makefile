@@ -35,7 +35,7 @@ lint: .venv/tested$(QUAICH_PURE)
 	.venv/bin/mypy
 
 bench: .venv/installed$(QUAICH_PURE)
-	@sh scripts/test-tools.sh
+	@sh scripts/test-tools.sh strace
 	.venv/bin/python bench/run.py $(ARGS)
 
 clean:

@@ -1,272 +1,285 @@
-"""CPU time per hello-world request over keep-alive, beside other servers, in one run.
+"""quaich beside its peers, scenario by scenario, in one run; bench/README.md says how to read it.
 
-Each server runs one process.  They are asked in turn, round after round, so that whatever else
-the machine does falls on all of them; the result is the median round.  User and system time are
-those of the server's processes, from /proc, over a counted number of requests.
+Each server runs one process, on one processor; the load comes from the other.  The servers of a
+scenario have their turns one after the other, round after round, so that whatever else the machine
+does falls on all of them.
 """
 
 import argparse
 import json
 import os
-import re
-import statistics
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import peers
-from tests.support import http
+from bench import answers, measure, peers, report
+from bench.figures import Load, LoadError, Round
+from bench.measure import Processors, note
+from bench.peers import Ask, Peer
+from bench.scenarios import FLOOR, QUICK_PEERS, Scenario, Setup, chosen
+from tests.support.nginx import Nginx
 from tests.support.ports import free_port
 from tests.support.server import Server
 
 RESULTS = Path(__file__).parent / "results"
-
-# With Host, which wrk adds, the seven that a browser sends.
-HEADERS = (
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-    "Accept-Language: en-GB,en;q=0.7,de;q=0.3",
-    "Accept-Encoding: gzip, deflate, br",
-    "Connection: keep-alive",
-    "Cookie: sessionid=4f1a7c0b9d2e4e8f9a6b; csrftoken=Zk3Qm8Lw2Xr7",
-)
+DESCRIPTORS = 8192
 
 
 @dataclass
-class Round:
-    requests: int
-    seconds: float
-    utime: float
-    stime: float
+class Running:
+    """A server that was started for a setup, and nginx where it stands in front."""
 
-    @property
-    def user(self) -> float:
-        return self.utime / self.requests * 1e6
-
-    @property
-    def system(self) -> float:
-        return self.stime / self.requests * 1e6
-
-    @property
-    def rate(self) -> float:
-        return self.requests / self.seconds
-
-
-@dataclass
-class Contestant:
-    name: str
+    peer: Peer
     version: str
     server: Server
     port: int
-    note: str = ""
-    keeps: bool = True
-    problem: str = ""
-    rounds: list[Round] = field(default_factory=list)
+    nginx: Nginx | None = None
+    failed: str = ""
+
+    def pids(self) -> list[int]:
+        return measure.pids(self.server.pid)
+
+    def front(self) -> list[int]:
+        if self.nginx is None or self.nginx.process is None:
+            return []
+        return measure.children(self.nginx.process.pid)
+
+    def ended(self) -> str:
+        status = self.server.process.poll()
+        if status is None:
+            return ""
+        last = self.server.log.strip().splitlines()[-1:] or ["it wrote nothing"]
+        return f"ended with {status}: {last[0][:200]}"
+
+    def stop(self) -> None:
+        self.server.kill()
+        if self.nginx is not None:
+            self.nginx.stop()
 
 
-def check(contestant: Contestant) -> str:
-    """What is wrong with the server's answers, or nothing."""
-    address = ("127.0.0.1", contestant.port)
-    headers = (("Host", "localhost"), *(tuple(each.split(": ", 1)) for each in HEADERS))
-    try:
-        contestant.server.wait_listening(address)
-        deadline = time.monotonic() + 15
-        while True:
-            # It may listen before it can answer.
+class Bench:
+    def __init__(self, options: argparse.Namespace, directory: Path) -> None:
+        self.rounds: int = options.rounds
+        self.seconds: int = options.seconds
+        self.directory = directory
+        self.processors = Processors()
+        self.paced: Path | None = None
+
+    def start(self, peer: Peer, setup: Setup) -> Running:
+        home = self.directory / f"{setup.name}-{peer.name}"
+        home.mkdir()
+        home.chmod(0o755)
+        ask = Ask(setup, free_port(), home)
+        env = {} if peer.name == peers.QUAICH.name else {"PYTHONPATH": str(peers.SCENES)}
+        server = Server(peer.argv(ask), cwd=peers.SCENES, output=home / "output", env=env)
+        running = Running(peer, peers.of(peer), server, ask.port)
+        if setup.nginx:
             try:
-                with http.Client(address) as client:
-                    for _ in range(3 if contestant.keeps else 1):
-                        reply = client.request("/", headers=headers)
-                        if (reply.status, reply.body) != (200, b"Hello world"):
-                            return f"answers {reply.status} {reply.body[:50]!r}"
-                return ""
-            except (AssertionError, OSError) as error:
-                if time.monotonic() > deadline:
-                    return f"keeps no connection: {error}"
-                time.sleep(0.1)
-    except AssertionError as error:
-        return str(error)
+                running.nginx = Nginx(home / "nginx", peers.nginx(ask)).start()
+                running.port = running.nginx.address[1]
+            except AssertionError as error:
+                running.failed = f"nginx: {error}"
+        return running
 
-
-def cpu(server: Server) -> tuple[float, float]:
-    found = server.processes()
-    return sum(each.utime for each in found), sum(each.stime for each in found)
-
-
-def load(port: int, seconds: int, connections: int) -> int:
-    """Run wrk on the last processor; the number of requests answered well."""
-    headers = [word for header in HEADERS for word in ("-H", header)]
-    done = subprocess.run(
-        [
-            *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *headers),
-            f"http://127.0.0.1:{port}/",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=seconds + 30,
-        check=True,
-        preexec_fn=lambda: pin(-1),
-    )
-    trouble = re.search(r"Non-2xx.*|Socket errors.*", done.stdout)
-    if trouble:
-        raise RuntimeError(trouble[0])
-    found = re.search(r"(\d+) requests in", done.stdout)
-    if not found:
-        raise RuntimeError(done.stdout + done.stderr)
-    return int(found[1])
-
-
-def pin(index: int) -> None:
-    processors = sorted(os.sched_getaffinity(0))
-    if len(processors) > 1:
-        os.sched_setaffinity(0, {processors[index]})
-
-
-def measure(contestant: Contestant, seconds: int, connections: int) -> None:
-    try:
-        load(contestant.port, 1, connections)
-        user, system = cpu(contestant.server)
-        began = time.monotonic()
-        requests = load(contestant.port, seconds, connections)
-        elapsed = time.monotonic() - began
-        user, system = (b - a for a, b in zip((user, system), cpu(contestant.server), strict=True))
-        contestant.rounds.append(Round(requests, elapsed, user, system))
-    except (RuntimeError, subprocess.SubprocessError) as error:
-        contestant.problem = f"under load: {error}"
-
-
-def contestants(names: list[str], directory: Path) -> list[Contestant]:
-    found: list[Contestant] = []
-    wanted = [peer for peer in peers.PEERS if not names or peer.name in names]
-    failed = peers.install(sorted({peer.package for peer in wanted}))
-    for peer in wanted:
-        if peer.package in failed:
-            print(f"{peer.name}: {failed[peer.package]}", file=sys.stderr)
-            continue
-        port = free_port()
-        found.append(
-            Contestant(
-                peer.name,
-                peers.version(peer.package) or "",
-                begin(peer.argv(port), peer.name, directory),
-                port,
-                peer.note,
-                peer.keeps,
-            )
-        )
-    import quaich
-
-    port = free_port()
-    server = begin(peers.quaich_argv(port), "quaich", directory)
-    build = peers.quaich_build()
-    found.append(Contestant("quaich", f"{quaich.__version__} {build}", server, port))
-    return found
-
-
-def begin(argv: list[str], name: str, directory: Path) -> Server:
-    server = Server(argv, cwd=peers.APPS, output=directory / f"{name}.log")
-    processors = sorted(os.sched_getaffinity(0))
-    if len(processors) > 1:
-        # Before it has forked: what it starts inherits this.
-        os.sched_setaffinity(server.pid, {processors[0]})
-    return server
-
-
-def summary(found: list[Contestant]) -> list[dict[str, object]]:
-    rows = []
-    for each in found:
-        if not each.rounds:
-            continue
-        user = statistics.median(one.user for one in each.rounds)
-        system = statistics.median(one.system for one in each.rounds)
-        rows.append(
-            {
-                "name": each.name,
-                "version": each.version,
-                "note": each.note,
-                "user_us": round(user, 2),
-                "system_us": round(system, 2),
-                "total_us": round(user + system, 2),
-                "requests_per_second": round(statistics.median(one.rate for one in each.rounds)),
-                "user_us_rounds": [round(one.user, 2) for one in each.rounds],
-            }
-        )
-    return sorted(rows, key=lambda row: row["user_us"])  # type: ignore[arg-type, return-value]
-
-
-def table(rows: list[dict[str, object]]) -> str:
-    by_name = {row["name"]: float(row["user_us"]) for row in rows}  # type: ignore[arg-type]
-    uwsgi = min((by_name[name] for name in by_name if name.startswith("uwsgi")), default=0)
-    others = [value for name, value in by_name.items() if name != "quaich"]
-    best = min(others, default=0)
-    heads = ("server", "version", "user µs/request", "system", "both", "requests/s")
-    lines = [
-        "| " + " | ".join((*heads, "user ÷ uWSGI", "user ÷ best other")) + " |",
-        "|" + "---|" * (len(heads) + 2),
-    ]
-    for row in rows:
-        user = float(row["user_us"])  # type: ignore[arg-type]
-        cells = [
-            str(row["name"]),
-            str(row["version"]),
-            f"{user:.1f}",
-            f"{row['system_us']:.1f}",
-            f"{row['total_us']:.1f}",
-            str(row["requests_per_second"]),
-            f"{user / uwsgi:.2f}" if uwsgi else "-",
-            f"{user / best:.2f}" if best else "-",
+    def setup(
+        self, setup: Setup, scenarios: list[Scenario], wanted: list[Peer]
+    ) -> dict[str, list[report.Row]]:
+        """The scenarios of one setup, with one start of each server."""
+        able = [
+            each for each in wanted if any(each.serves(setup, s.name, s.kind) for s in scenarios)
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        running = [self.start(each, setup) for each in able]
+        try:
+            return {each.name: self.scenario(each, running) for each in scenarios}
+        finally:
+            for one in running:
+                one.stop()
+
+    def scenario(self, scenario: Scenario, running: list[Running]) -> list[report.Row]:
+        note(f"{scenario.name}: {scenario.title}")
+        script = measure.post_script(scenario.post, self.directory) if scenario.post else None
+        rows: list[tuple[Running, report.Row]] = []
+        for one in running:
+            if not one.peer.serves(scenario.setup, scenario.name, scenario.kind):
+                continue
+            row = report.Row(one.peer.name, one.version)
+            keeps = one.peer.keeps or one.nginx is not None
+            row.problem, row.remark = answers.check(scenario, one.port, keeps, one.ended)
+            row.problem = one.failed or row.problem
+            rows.append((one, row))
+        for number in range(self.rounds):
+            turn = number % len(rows) if rows else 0
+            for one, row in rows[turn:] + rows[:turn]:
+                if not row.problem:
+                    self.attempt(scenario, one, row, script)
+        for one, row in rows:
+            if not row.problem:
+                self.look(scenario, one, row, script)
+            if row.problem:
+                note(f"  {row.name}: {row.problem}")
+        return [row for _, row in rows]
+
+    def load(self, scenario: Scenario, one: Running, script: Path | None, seconds: int) -> Load:
+        return measure.wrk(self.processors, one.port, scenario, seconds, script)
+
+    def attempt(
+        self, scenario: Scenario, one: Running, row: report.Row, script: Path | None
+    ) -> None:
+        try:
+            row.rounds.append(self.round(scenario, one, script))
+        except (LoadError, subprocess.SubprocessError) as error:
+            row.problem = f"under load: {one.ended() or error}"
+
+    def round(self, scenario: Scenario, one: Running, script: Path | None) -> Round:
+        if scenario.kind == "idle":
+            with measure.idle_clients(one.port, scenario.idle) as still:
+                found = self.measured(one, lambda: self.load(scenario, one, script, self.seconds))
+                if still() < scenario.idle:
+                    raise LoadError(f"kept {still()} of {scenario.idle} idle connections")
+                return found
+        if scenario.kind == "paced":
+            if self.paced is None:
+                self.paced = measure.compile_c("paced", self.directory)
+            program = self.paced
+            most = self.load(scenario, one, script, 1)
+            rate = most.requests / most.seconds
+            found = self.measured(
+                one,
+                lambda: measure.paced(
+                    self.processors, program, one.port, scenario, rate / 2, 2 * self.seconds
+                ),
+            )
+            return Round(found.load, found.server, found.front, rate)
+        return self.measured(one, lambda: self.load(scenario, one, script, self.seconds))
+
+    def measured(self, one: Running, load: measure.Loading) -> Round:
+        pids, front = one.pids(), one.front()
+        before, before_front = measure.cpu(pids), measure.cpu(front)
+        done = load()
+        after, after_front = measure.cpu(pids), measure.cpu(front)
+        return Round(
+            done, after - before, after_front - before_front if one.nginx is not None else None
+        )
+
+    def look(self, scenario: Scenario, one: Running, row: report.Row, script: Path | None) -> None:
+        """What needs no rounds: memory after the load, and system calls in a run of their own."""
+        pids = one.pids()
+        row.pss = measure.pss(pids)
+        try:
+            row.calls = measure.system_calls(pids, lambda: self.load(scenario, one, script, 1))
+        except LoadError as error:
+            row.problem = f"while system calls were counted: {one.ended() or error}"
+
+
+def contestants(names: list[str], directory: Path) -> tuple[list[Peer], dict[str, str]]:
+    """Who can take part, and why the others cannot."""
+    known = [peers.QUAICH, *peers.PEERS, peers.floor(directory / FLOOR)]
+    for name in names:
+        if name not in [each.name for each in known]:
+            raise ValueError(
+                f"--peers {name}: no such server; there are {', '.join(p.name for p in known)}"
+            )
+    found, absent = [], {}
+    for peer in known:
+        if names and peer.name not in names:
+            continue
+        reasons = list(filter(None, [peer.obstacle()]))
+        if peer.package and not reasons:
+            failed = peers.install([peer.package, *peer.more], peer.debian)
+            reasons = [f"{package}: {reason}" for package, reason in failed.items()]
+        elif peer.name == FLOOR:
+            try:
+                measure.compile_c(FLOOR, directory)
+            except (OSError, subprocess.SubprocessError) as error:
+                reasons = [f"cannot be compiled: {error}"]
+        if reasons:
+            absent[peer.name] = "; ".join(reasons)
+            note(f"{peer.name}: left out: {absent[peer.name]}")
+        else:
+            found.append(peer)
+    return found, absent
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    comma = "comma-separated"
+    parser.add_argument("--only", default="", metavar="SCENARIO,..", help=f"these, {comma}")
+    parser.add_argument("--peers", default="", metavar="SERVER,..", help=f"these, {comma}")
+    parser.add_argument("--rounds", type=int, help="3, and 2 with --quick")
+    parser.add_argument("--seconds", type=int, default=1, help="of load, per server and round")
+    parser.add_argument("--quick", action="store_true", help="fewer scenarios and servers")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="of servers and clients; negative on a busy machine"
+    )
+    parser.add_argument("--name", default="latest", help="of the files under bench/results")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--no-results", action="store_true", help="write no file")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 3)
+    return options
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of load, per server and round")
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--only", action="append", default=[], help="this peer (repeatable)")
-    parser.add_argument("--no-results", action="store_true", help="write no file")
-    options = parser.parse_args()
-
-    with tempfile.TemporaryDirectory() as directory:
-        found = contestants(options.only, Path(directory))
+    options = arguments()
+    # Whoever ends it ends the servers too, also where it was started without a terminal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))
+    try:
+        os.nice(options.nice)
+    except PermissionError:
+        print(f"--nice {options.nice}: less than 0 needs root", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="quaich-bench-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
         try:
-            for each in found:
-                each.problem = check(each)
-            for number in range(options.rounds):
-                turn = number % len(found)
-                for each in found[turn:] + found[:turn]:
-                    if not each.problem:
-                        measure(each, options.seconds, options.connections)
-        finally:
-            for each in found:
-                each.server.kill()
-    for each in found:
-        if each.problem:
-            print(f"{each.name}: left out: {each.problem[:2000]}", file=sys.stderr)
-    rows = summary(found)
-    how = (
-        f"hello world, one process, keep-alive, {options.connections} connections, 7 request "
-        f"headers, median of {options.rounds} rounds of {options.seconds} s\n\n{peers.machine()}"
-    )
-    text = f"{how}\n\n{table(rows)}\n"
-    for row in rows:
-        if row["note"]:
-            text += f"\n{row['name']}: {row['note']}"
-    print(text)
+            scenarios = chosen([s for s in options.only.split(",") if s], options.quick)
+            names = [each for each in options.peers.split(",") if each]
+            wanted, absent = contestants(
+                names or (list(QUICK_PEERS) if options.quick else []), directory
+            )
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 2
+        if not peers.speaks_fastcgi():
+            scenarios = [each for each in scenarios if each.setup.protocol != "fastcgi"]
+        bench = Bench(options, directory)
+        before = os.getloadavg()[0]
+        setups = list(dict.fromkeys(each.setup for each in scenarios))
+        rows: dict[str, list[report.Row]] = {}
+        for setup in setups:
+            rows |= bench.setup(setup, [s for s in scenarios if s.setup == setup], wanted)
+    run = {
+        "machine": peers.machine(),
+        "versions": {each.name: peers.of(each) for each in wanted},
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "nice": options.nice,
+        "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
+        "took_seconds": round(time.monotonic() - began),
+        "left_out": absent,
+        "notes": {each.name: each.note for each in wanted if each.note},
+    }
+    found = {each.name: report.summaries(rows[each.name]) for each in scenarios}
+    text = report.document(run, scenarios, found)
+    figures = json.dumps({**run, "scenarios": found}, indent=1)
+    print(figures if options.json else text)
     if not options.no_results:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "hello.md").write_text(f"# CPU time per request\n\n{text}\n")
-        (RESULTS / "hello.json").write_text(
-            json.dumps({"how": how, "servers": rows}, indent=2) + "\n"
-        )
-    return 1 if any(each.name == "quaich" and each.problem for each in found) else 0
+        (RESULTS / f"{options.name}.md").write_text(text)
+        (RESULTS / f"{options.name}.json").write_text(figures + "\n")
+    quaich = [row for each in rows.values() for row in each if row.name == peers.QUAICH.name]
+    return 1 if any(row.problem for row in quaich) else 0
 
 
 if __name__ == "__main__":

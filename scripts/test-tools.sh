@@ -1,11 +1,11 @@
 #!/bin/sh
-# test-tools.sh: the programs that some tests need, from Debian's packages if that is allowed.
+# test-tools.sh [PROGRAM...]: what some tests need, and more, from Debian's packages if allowed.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 PATH=$PATH:/usr/sbin
 missing=
-for program in nginx wrk; do
+for program in nginx wrk "$@"; do
     command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
 done
 [ -n "$missing" ] || exit 0
