@@ -14,46 +14,20 @@ import tempfile
 import threading
 import time
 
-PLAIN = [("Content-Type", "text/plain")]
+import behaviours
+from behaviours import PLAIN, Closing, closed
+
 MISTAKE = "a secret in a message"
 
-closed = {}
 kept = {}
 
 
-class Closing:
-    """An iterable that counts calls of its ``close``."""
-
-    def __init__(self, name, pieces):
-        self.name = name
-        self.pieces = pieces
-
-    def __iter__(self):
-        return iter(self.pieces)
-
-    def close(self):
-        closed[self.name] = closed.get(self.name, 0) + 1
-
-
 def application(environ, start_response):
-    name = environ["PATH_INFO"][1:]
-    if name == "count_closed":
-        start_response("200 OK", PLAIN)
-        return [str(closed.get(environ["QUERY_STRING"], 0)).encode()]
-    behaviour = BEHAVIOURS.get(name)
+    behaviour = BEHAVIOURS.get(environ["PATH_INFO"][1:])
     if behaviour is None:
         start_response("404 Not Found", PLAIN)
         return [b"no such behaviour"]
     return behaviour(environ, start_response)
-
-
-def behaviours():
-    return {name: value for name, value in globals().items() if callable(value)}
-
-
-def hello(environ, start_response):
-    start_response("200 OK", PLAIN)
-    return [b"hello"]
 
 
 def headers(*pairs):
@@ -404,24 +378,23 @@ def close_not_callable(environ, start_response):
     return Iterable("close_not_callable", [b"fine"])
 
 
-def close_raises(environ, start_response):
+def close_fails(name, error):
+    """An application whose iterable gives a whole body, and raises this when it is closed."""
+
     class Iterable(Closing):
         def close(self):
             super().close()
-            raise RuntimeError(MISTAKE)
+            raise error
 
-    start_response("200 OK", PLAIN)
-    return Iterable("close_raises", [b"fine"])
+    def answer(environ, start_response):
+        start_response("200 OK", PLAIN)
+        return Iterable(name, [b"fine"])
+
+    return answer
 
 
-def close_exits(environ, start_response):
-    class Iterable(Closing):
-        def close(self):
-            super().close()
-            sys.exit(3)
-
-    start_response("200 OK", PLAIN)
-    return Iterable("close_exits", [b"fine"])
+close_raises = close_fails("close_raises", RuntimeError(MISTAKE))
+close_exits = close_fails("close_exits", SystemExit(3))
 
 
 def close_writes(environ, start_response):
@@ -829,11 +802,24 @@ def file_of_a_pipe(environ, start_response):
 
 
 def file_truncated(environ, start_response):
-    """Becomes shorter while it is sent."""
-    file = temporary(b"x" * 40_000_000)
-    threading.Timer(0.2, os.ftruncate, (os.dup(file.fileno()), 1)).start()
+    """Becomes shorter when the server has looked at its size."""
+
+    class File:
+        def __init__(self):
+            self.file = temporary(b"x" * 100_000)
+            self.read = self.file.read
+            self.fileno = self.file.fileno
+
+        def tell(self):
+            os.ftruncate(self.fileno(), 10)
+            return 0
+
+        def close(self):
+            closed["file_truncated"] = closed.get("file_truncated", 0) + 1
+            self.file.close()
+
     start_response("200 OK", PLAIN)
-    return counted(environ, "file_truncated", file)
+    return environ["wsgi.file_wrapper"](File())
 
 
 def file_that_raises(environ, start_response):
@@ -853,4 +839,5 @@ def file_without_read(environ, start_response):
     return environ["wsgi.file_wrapper"](object())
 
 
-BEHAVIOURS = behaviours()
+BEHAVIOURS = {name: value for name, value in globals().items() if callable(value)}
+BEHAVIOURS |= {"hello": behaviours.hello, "count_closed": behaviours.count_closed}

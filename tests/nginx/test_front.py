@@ -139,3 +139,12 @@ def test_a_stopped_server_is_502_and_back_when_restarted(
     assert http.get(site.address).status == 502
     start(*arguments, cwd=apps).wait_ready()
     wait_until(lambda: http.get(site.address).status == 200, 20, "nginx finds the new server")
+
+
+def test_wsgiref_validate(front: Front) -> None:
+    address = front("validated").address
+    with http.Client(address) as client:
+        assert client.request("/a/b?c=d").body == b"valid "
+        assert client.request("/", "POST", body=b"x" * 100).body == b"valid " + b"x" * 100
+        assert client.request("/", "HEAD").status == 200
+        assert client.request("/").body == b"valid ", "in step"

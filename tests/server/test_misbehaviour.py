@@ -361,6 +361,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         *("--http-socket", f"127.0.0.1:{first}", "--socket", f"127.0.0.1:{second}"),
         *("--socket", str(directory / "unix"), "--http-socket", str(directory / "unix.http")),
         *("--wsgi-file", str(APP), "--master", "--threads", "2"),
+        *("--pythonpath", str(APP.parent)),
     ]
     server = Server(argv, cwd=directory, output=directory / "server.log")
     front = None

@@ -4,12 +4,23 @@
 busy machine, and is still far below the second that one held thread would cost.
 """
 
+import contextlib
+import os
 import resource
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bench.slow_clients import KINDS, allow_descriptors, honest, percentile, served, slow_clients
+
+from tests.conftest import StartServer
+from tests.support import http
+from tests.support.net import connect
+from tests.support.ports import free_port
+from tests.support.processes import wait_until
+from tests.support.server import command
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +39,64 @@ def test_an_honest_client_is_not_held_up(kind: str, tmp_path: Path) -> None:
             times = honest(address, 300)
     assert percentile(times, 0.5) < 0.1
     assert percentile(times, 0.99) < 0.5
+
+
+def test_all_kinds_at_once(tmp_path: Path) -> None:
+    with served(tmp_path) as address:
+        honest(address, 50)
+        with slow_clients(address, dict.fromkeys(KINDS, 400)):
+            times = honest(address, 200)
+    assert percentile(times, 0.5) < 0.1
+    assert percentile(times, 0.99) < 0.5
+
+
+FEW = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class TestFewDescriptors:
+    """More clients than descriptors: idle ones make room, the oldest first."""
+
+    @pytest.fixture
+    def address(self, start: StartServer, apps: Path) -> tuple[str, int]:
+        port = free_port()
+        self.server = start(
+            *("--http-socket", f"127.0.0.1:{port}", "-w", "hello", "--chdir", str(apps)),
+            argv=[sys.executable, "-c", FEW, "60", *command()],
+        )
+        (self.worker,) = self.server.wait_ready()
+        return "127.0.0.1", port
+
+    def test_idle_clients_make_room(self, address: tuple[str, int]) -> None:
+        with contextlib.ExitStack() as stack:
+            clients = []
+            for _ in range(100):
+                client = stack.enter_context(http.Client(address, 20))
+                assert client.request().status == 200
+                clients.append(client)
+            assert clients[0].closed(), "the one who was idle for longest"
+            assert clients[99].request().status == 200
+        self.server.wait_line("^error: accept failed: .*idle connections are closed")
+        for _ in range(20):
+            assert http.get(address).status == 200
+
+    def test_silent_clients_too_and_without_a_busy_loop(self, address: tuple[str, int]) -> None:
+        with contextlib.ExitStack() as stack:
+            for _ in range(100):
+                stack.enter_context(connect(address))
+            began, used = time.monotonic(), cpu(self.worker)
+            assert http.get(address, timeout=30).status == 200
+            wait_until(lambda: time.monotonic() - began > 2, 5, "long enough to measure")
+            share = (cpu(self.worker) - used) / (time.monotonic() - began)
+        assert share < 0.3
+        for _ in range(20):
+            assert http.get(address).status == 200
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

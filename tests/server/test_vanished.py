@@ -303,6 +303,33 @@ def test_a_client_that_stops_reading_costs_no_memory(serving, target: str) -> No
         assert resident(pid) - before < 8 << 20
 
 
+@pytest.mark.parametrize("kind", ["http", "uwsgi", "unix"])
+@pytest.mark.parametrize("body", [0, 200_000], ids=["GET", "POST"])
+def test_a_reply_that_the_death_of_its_worker_cuts(
+    start: StartServer, tmp_path: Path, kind: str, body: int
+) -> None:
+    """Its end is no end of file, which would make it look whole."""
+    held = Held(start, tmp_path, 1)
+    address = {"http": held.http, "uwsgi": held.uwsgi, "unix": held.unix}[kind]
+    with connect(address) as sock:
+        if kind == "http":
+            sock.sendall(b"GET /block_then_nothing?1000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        else:
+            target, length = "/block_then_nothing?1000", body or None
+            sock.sendall(uwsgi.packet(uwsgi.variables(target, "POST", length)) + b"x" * body)
+        raw = b""
+        while raw.count(b"b") < 1000:
+            raw += (piece := sock.recv(1 << 20))
+            assert piece
+        held.server.kill()
+        if kind == "http":
+            with pytest.raises(http.Broken):
+                http.parse(raw + read_to_end(sock))
+        else:
+            with pytest.raises(ConnectionResetError):
+                sock.recv(100)
+
+
 @pytest.mark.parametrize("how", ["error", "exit"])
 def test_a_handler_that_raises_between_two_requests(serving, how: str) -> None:
     site = serving("--master")

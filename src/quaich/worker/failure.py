@@ -80,5 +80,13 @@ def _request_of(conn: Connection) -> tuple[str, str]:
     return escape(head.method), escape(head.uri.partition("?")[0])
 
 
+def raised_by_us(error: BaseException) -> bool:
+    """Whether the innermost frame of a traceback is the server's own."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is None or _is_ours(trace.tb_frame.f_globals)
+
+
 def _is_ours(names: dict[str, Any]) -> bool:
     return str(names.get("__name__", "")).startswith("quaich.")

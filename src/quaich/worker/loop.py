@@ -47,6 +47,7 @@ from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.wire.reply import OPENING, refusal
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door
+from quaich.worker.failure import raised_by_us
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake, drop_spool
@@ -166,6 +167,8 @@ class Engine(Gate):
                 self._run(lane)
                 return
             except BaseException as error:
+                if not isinstance(error, KeyboardInterrupt) and raised_by_us(error):
+                    raise
                 self.log.error(f"raised between two requests: {type(error).__name__}")
                 self.log.block(traceback.format_exc())
                 if isinstance(error, SystemExit):

@@ -249,3 +249,33 @@ class TestStartResponse:
         with pytest.raises(ApplicationError):
             each.start_response("200 OK", None)  # type: ignore[arg-type]
         each.start_response("200 OK", PLAIN)
+
+
+class TestTooLate:
+    def test_after_the_end(self) -> None:
+        each = exchange()
+        write = each.start_response("200 OK", PLAIN)
+        each.over = True
+        with pytest.raises(ApplicationError, match="after the end of its request"):
+            write(b"x")
+        assert each.sink.sent == []
+
+    def test_in_another_thread(self) -> None:
+        each = exchange()
+        write = each.start_response("200 OK", PLAIN)
+        each.sink.home = False
+        with pytest.raises(ApplicationError, match="in another thread"):
+            write(b"x")
+        assert each.sink.sent == []
+
+    def test_the_first_octets_are_sent_already(self) -> None:
+        each = exchange()
+        each.opened = True
+        each.start_response("200 OK", PLAIN)
+        assert each.begin(0).startswith(b"200 OK\r\n")
+
+
+def test_the_date_is_in_english_and_of_the_second() -> None:
+    stamp = Stamp()
+    stamp.renew(784111777)
+    assert stamp.date == b"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT"

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -116,3 +117,9 @@ def test_each_variable_is_named_once() -> None:
     said.clear()
     Notices(said.append, {""}, True).note(environ)
     assert len(said) == len(CHANGING)
+
+
+def test_a_module_without_an_origin(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "specless", ModuleType("specless"))
+    assert site.find(UWSGI_MODULE="specless") is None
+    assert "no such module in the directories" in str(site.errors[0])

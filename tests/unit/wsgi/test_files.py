@@ -130,3 +130,7 @@ class TestRegion:
             assert FileWrapper(filelike).region() is None
             filelike.tell = lambda: None
             assert FileWrapper(filelike).region() is None
+
+    def test_not_in_text_mode(self, path: Path) -> None:
+        with path.open() as file:
+            assert FileWrapper(file).region() is None

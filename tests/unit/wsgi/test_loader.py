@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -445,3 +446,66 @@ def test_a_directory_that_does_not_exist(site: Site) -> None:
         timeout=30,
     )
     assert b"LoadError: chdir = /no/such: no such file or directory" in done.stderr
+
+
+class Deployed:
+    """Stands for PasteDeploy and Pecan, which need not be installed."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def loadapp(self, uri: str, relative_to: str) -> object:
+        self.asked.append(uri)
+        return lambda environ, start_response: []
+
+    def deploy(self, path: str) -> object:
+        self.asked.append(path)
+        return lambda environ, start_response: []
+
+
+LOGGING = """
+[loggers]
+keys = root
+[handlers]
+keys =
+[formatters]
+keys =
+[logger_root]
+level = WARNING
+handlers =
+"""
+
+
+@pytest.mark.parametrize("option", ["paste", "ini_paste_logged", "pecan"])
+def test_frameworks_that_deploy_a_file(
+    site: Site, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    deployed = Deployed()
+    for name in ("paste", "paste.deploy", "pecan", "pecan.deploy"):
+        monkeypatch.setitem(sys.modules, name, deployed)
+    handlers = [*logging.root.handlers]
+    site.write("site.ini", LOGGING)
+    try:
+        assert callable(load(Config(**{option: "site.ini"})).default)  # type: ignore[arg-type]
+    finally:
+        logging.root.handlers[:] = handlers
+    assert deployed.asked[0].endswith("site.ini")
+    assert "there is no such file" in str(site.fails(**{option: "nosuch.ini"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("import nothing_such\n", "ModuleNotFoundError: No module named 'nothing_such'"),
+        ("1 / 0\n", "ZeroDivisionError"),
+    ],
+)
+def test_a_framework_that_cannot_be_imported(
+    site: Site, monkeypatch: pytest.MonkeyPatch, text: str, problem: str
+) -> None:
+    monkeypatch.delitem(sys.modules, "pecan", raising=False)
+    monkeypatch.delitem(sys.modules, "pecan.deploy", raising=False)
+    site.write("pecan/__init__.py", "")
+    site.write("pecan/deploy.py", text)
+    site.write("config.py", "")
+    assert problem in str(site.fails(pecan="config.py"))

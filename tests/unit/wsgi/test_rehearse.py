@@ -145,3 +145,24 @@ def test_nothing_of_its_context_stays() -> None:
 
     assert run(app).good
     assert kept.get() == "none"
+
+
+def test_what_is_written_is_dropped() -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])(b"written")
+        return []
+
+    assert run(app).good
+
+
+def test_an_iterable_that_ends_without_a_status() -> None:
+    class Silent:
+        def __iter__(self) -> Any:
+            return iter(())
+
+    assert "without calling start_response" in run(lambda environ, start: Silent()).problem
+
+
+def test_an_outcome_as_a_line_shows_it() -> None:
+    assert str(Outcome(204, 0.0124)) == "status=204 ms=12"
+    assert str(Outcome(0, 0.5, "why")) == "status=0 ms=500: why"

@@ -98,3 +98,13 @@ def test_script_name_can_be_left_out_of_the_choice() -> None:
     environ = {"PATH_INFO": "/foo/x"}
     found = answer(apps, environ, ignore_script_name=True, manage_script_name=True)
     assert found == ("root", "/foo", "/x")
+
+
+def test_what_no_mount_point_answers_may_be_loaded() -> None:
+    class Dynamic:
+        def find(self, environ: dict[str, Any]) -> Any:
+            return app("loaded")
+
+    dynamic: Any = Dynamic()
+    environ = {"SCRIPT_NAME": "/nowhere", "PATH_INFO": "/x"}
+    assert answer(Apps(ROOT, MOUNTS, ROOT), environ, dynamic=dynamic)[0] == "loaded"
