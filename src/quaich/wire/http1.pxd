@@ -80,7 +80,6 @@ cpdef Head parse_again(bytes data, Py_ssize_t end, dict environ, Head like)
 cdef Field _field(bytes data, Py_ssize_t start, Py_ssize_t end)
 
 cdef list _recent
-cdef dict _known
 
 @cython.locals(
     p="const unsigned char*", t="const unsigned char*", g="const unsigned char*",

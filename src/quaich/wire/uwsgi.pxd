@@ -16,6 +16,5 @@ cpdef Head parse_packet(bytes data, Py_ssize_t start, Py_ssize_t end, dict envir
 cdef Field _field(bytes data, Py_ssize_t start, Py_ssize_t end)
 
 cdef list _recent
-cdef dict _known
 
 cdef str _text(dict environ, str key)
