@@ -2,10 +2,15 @@
 # test.sh [PYTEST-ARGUMENT...]: the whole suite, compiled and uncompiled.
 #
 # Both runs are made even if the first fails.  Where nothing could be compiled there is one run.
+#
+# The run is crowded on purpose: more tests at a time than there are processors.  What fails there,
+# if it is not much, is run once more, one at a time on the machine that is quiet by then; what passes
+# then missed a deadline in the crowd, is named in the output, and wants a look, but is no failure.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 workers=$(($(getconf _NPROCESSORS_ONLN) + 2))
+crowded_out=3
 status=0
 
 # suite BUILD DIR: one run; the tests check that the build is what it is said to be.
@@ -15,8 +20,20 @@ suite() {
     shift 2
     say ""
     say "== the test suite, $build =="
-    QUAICH_TESTS_BUILD=$build "$dir/bin/python" -m pytest -q -n "$workers" --dist loadgroup "$@" ||
+    export QUAICH_TESTS_BUILD="$build"
+    cache=$dir/test-cache
+    rm -rf "$cache"
+    result=0
+    "$dir/bin/python" -m pytest -q -o cache_dir="$cache" -n "$workers" --dist loadgroup "$@" ||
+        result=$?
+    [ "$result" != 0 ] || return 0
+    failed=$(grep -c '": true' "$cache/v/cache/lastfailed" 2>/dev/null) || failed=0
+    if [ "$result" = 1 ] && [ "$failed" -gt 0 ] && [ "$failed" -le "$crowded_out" ]; then
+        say "== $failed failed in the crowd; alone, $build =="
+        "$dir/bin/python" -m pytest -v -o cache_dir="$cache" --last-failed "$@" || status=1
+    else
         status=1
+    fi
 }
 
 if [ -d .venv ] && [ "${QUAICH_PURE:-}" != 1 ]; then

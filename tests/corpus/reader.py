@@ -9,7 +9,8 @@ lines ``KEY=value`` below it (``end`` closes it); the size is the true one unles
 Then the outcomes, in order:
 
 * ``--- GET /path`` (method and PATH_INFO): accepted; the lines below say more: ``KEY: value`` of
-  the environ (``-`` for absent), ``body: ...``, ``close: yes`` if the connection ends here.
+  the environ (``-`` for absent), ``body: ...``, ``close: yes`` if the connection ends here,
+  ``exact: yes`` if the environ has nothing else of the request.
 * ``--- 400``: refused with this status.
 * ``--- more``: not complete, and nothing wrong so far.
 
@@ -36,6 +37,7 @@ class Expected:
     environ: dict[str, str | None] = field(default_factory=dict)
     body: bytes | None = None
     close: bool | None = None
+    exact: bool = False
 
 
 @dataclass
@@ -108,6 +110,8 @@ def _detail(expected: Expected, line: str) -> None:
         expected.body = raw
     elif key == "close":
         expected.close = raw == b"yes"
+    elif key == "exact":
+        expected.exact = raw == b"yes"
     else:
         expected.environ[key] = None if raw == b"-" else raw.decode("latin-1")
 

@@ -147,6 +147,8 @@ class Channels:
                 tell(facts.WorkerFailed(number, slot, sender, reason, status))
             case messages.Spent(slot, cause):
                 tell(facts.Breach(number, slot, sender, facts.Verdict.RECYCLE, cause))
+            case messages.Shown(slot):
+                tell(facts.Shown(number, slot, sender))
             case messages.Modules(paths):
                 config = self._house.config(number)
                 if config is not None and config.py_auto_reload:

@@ -19,6 +19,7 @@ from quaich.master.vocabulary import (
     LoadFailed,
     Policy,
     Say,
+    Shown,
     StartZygote,
     Verdict,
     WorkerFailed,
@@ -197,6 +198,12 @@ class Fleet:
                     self._do(*replacement.doom(generation, worker, event, now))
                 return
 
+    def _shown(self, event: Shown) -> None:
+        generation = self.generations.get(event.generation)
+        for worker in generation.crew() if generation is not None else ():
+            if worker.pid == event.pid:
+                worker.silent = False
+
     # Ends and deadlines.
 
     def _died(self, pid: int, how: str, now: float) -> None:
@@ -253,7 +260,9 @@ class Fleet:
             if handle.until is None or handle.until > now:
                 continue
             handle.until = None
-            if handle.post is Post.LEAVING:
+            if handle.post is Post.LEAVING and handle.silent:
+                self._do(*replacement.press(handle, now))
+            elif handle.post is Post.LEAVING:
                 cause = handle.doomed or "did not leave"
                 self._say("warning", f"worker={handle.slot} pid={handle.pid} killed: {cause}")
                 self._do(Kill(handle.pid, "SIGKILL"))

@@ -41,7 +41,8 @@ class Handle:
     """The master's view of a zygote or a worker; ``until`` is its next deadline.
 
     ``seat`` is a worker's place on the scoreboard, ``doomed`` why it will be killed by then,
-    ``warned`` the beginning of the request it was sent a signal for.
+    ``silent`` whether it is to show its stacks before and has not, ``warned`` the beginning of the
+    request it was sent a signal for.
     """
 
     slot: int
@@ -53,6 +54,7 @@ class Handle:
     seat: int = 0
     doomed: str = ""
     warned: float = 0.0
+    silent: bool = False
 
     def pause_after_death(self, now: float, first: float = FIRST_PAUSE) -> float:
         """Count this death, and how long to wait before the next try."""

@@ -55,6 +55,7 @@ from quaich.master.vocabulary import (
     Policy,
     Ready,
     Resize,
+    Shown,
     Signal,
     StartFailed,
     StartZygote,
@@ -113,6 +114,8 @@ class Plan(Staff):
                 self._worker_failed(event, now)
             case Died(pid, how):
                 self._died(pid, how, now)
+            case Shown():
+                self._shown(event)
             case Breach():
                 self._breach(event, now)
             case Resize(number, wanted, cause):

@@ -11,6 +11,9 @@ from quaich.master.vocabulary import Action, Breach, Fork, Kill, Say, Verdict
 LAST_WORDS = 0.4
 """Seconds in which a worker that is killed for a request shows its stacks."""
 
+PRESSED = 0.2
+"""And seconds in which it is made to, if it could not: its interpreter may be held."""
+
 
 def ask(generation: Generation, worker: Handle) -> list[Action]:
     """Ask for a process behind a handle, if there is a zygote and a seat for it."""
@@ -76,10 +79,16 @@ def doom(generation: Generation, worker: Handle, breach: Breach, now: float) -> 
     else:
         # Told to leave as well: what ends in the meantime is not followed by one more request.
         actions += [Kill(worker.pid, "SIGUSR2"), Kill(worker.pid, "SIGHUP")]
-        worker.until = now + LAST_WORDS
+        worker.until, worker.silent = now + LAST_WORDS, True
     leaves = worker.post is Post.LEAVING or generation.stage is Stage.RETIRING
     worker.post = Post.LEAVING
     return actions if leaves else actions + _succeed(generation, worker, now)
+
+
+def press(worker: Handle, now: float) -> list[Action]:
+    """Have the stacks of a worker read from outside its interpreter, which may end it."""
+    worker.until, worker.silent = now + PRESSED, False
+    return [Kill(worker.pid, "SIGPWR")]
 
 
 def _succeed(generation: Generation, worker: Handle, now: float) -> list[Action]:

@@ -288,7 +288,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
     """The one worker of a server without a master, in this process."""
     # A master never serves, and does without these in its memory.
     from quaich.worker import warm
-    from quaich.worker.process import open_doors, run_worker
+    from quaich.worker.process import Stage, open_doors, run_worker
 
     log = files.log
     if manager is not None and manager.watchdog:
@@ -321,20 +321,24 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
     warm.set_up(warm.find_hooks(config))
     warm.warm_up(config, apps, log)
     warm.try_out(config, apps, log)
-    status = run_worker(
+    stage = Stage(
         config=config,
         apps=apps,
         doors=open_doors(config, files.listeners),
-        slot=1,
-        seat=0,
-        generation=1,
         scoreboard=Scoreboard.create(1, config.threads),
         lifeline=None,
         lounge=None,
+        log=log,
+    )
+    status = run_worker(
+        stage=stage,
+        slot=1,
+        seat=0,
+        generation=1,
         on_ready=ready,
         on_abandon=lambda: files.close(failed=False),
         on_spent=lambda cause: None,
-        log=log,
+        on_shown=lambda: None,
     )
     tell(View(1, 1, ending=True))
     at_exit(config, log)

@@ -215,6 +215,15 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A worker has written its stacks to the log."""
+
+    generation: int
+    slot: int
+    pid: int
+
+
+@dataclass(frozen=True)
 class WorkerFailed:
     """A worker cannot serve and ends: it could not load the application, or is not healthy."""
 
@@ -292,6 +301,7 @@ Event = (
     | Forked
     | ForkFailed
     | Ready
+    | Shown
     | WorkerFailed
     | Died
     | Breach

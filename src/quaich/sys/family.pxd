@@ -18,6 +18,12 @@ cdef extern from "unistd.h":
     ssize_t write(int fd, const void *buffer, size_t size) nogil
     void _exit(int status) nogil
 
+cdef extern from "dlfcn.h":
+    void *RTLD_DEFAULT
+    void *dlsym(void *handle, const char *name) nogil
+
+ctypedef int (*Trimmer)(size_t pad) nogil
+
 cdef extern from "sys/wait.h":
     int waitpid(int pid, int *status, int options) nogil
 
@@ -27,6 +33,13 @@ cdef extern from "sys/prctl.h":
 
 cdef inline int c_prctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d):
     return c_errno if c_prctl_(operation, a, b, c, d) != 0 else 0
+
+
+cdef inline void c_release_memory() noexcept:
+    # Looked for by name: not every C library has it.
+    cdef Trimmer trim = <Trimmer> dlsym(RTLD_DEFAULT, "malloc_trim")
+    if trim != NULL:
+        trim(0)
 
 
 cdef inline int c_fork_away():

@@ -1,6 +1,6 @@
-"""Children and parents: a fork whose child belongs to a grandparent, and prctl(2).
+"""Children and parents: a fork whose child belongs to a grandparent, what goes before, prctl(2).
 
-Both have a half in C, for the sake of memory: every object that is touched between a fork and its
+All have a half in C, for the sake of memory: every object that is touched between a fork and its
 end is on a page that is copied, and the interpreter touches many for a call.
 """
 
@@ -41,6 +41,19 @@ def fork_away() -> int:
     if child < 0:
         raise OSError(-child, os.strerror(-child))
     return child
+
+
+def release_memory() -> None:
+    """Give the kernel the memory that is free, where the C library knows how to.
+
+    What is free before a fork is there twice after it: each process writes to it for itself.
+    """
+    if cython.compiled:
+        c_release_memory()  # type: ignore[name-defined]
+    else:
+        trim = getattr(_libc(), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 @cache

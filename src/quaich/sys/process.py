@@ -5,12 +5,19 @@ A call the kernel refuses is an OSError.
 
 import os
 import signal
+from collections.abc import Callable
+from typing import Any
 
 from quaich.sys.family import prctl
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+
+
+set_handler: Callable[[int, Any], Any] = getattr(signal.signal, "__wrapped__", signal.signal)
+"""``signal.signal`` without the Python around it, that makes each number a member of an enumeration
+and back: what runs in each worker is paid for in each worker's memory."""
 
 
 def adopt_orphans() -> None:

@@ -71,6 +71,10 @@ class ChunkedDecoder:
         if self._state == _DATA_END and line != b"\r\n"[: len(line)]:
             raise ProtocolError(400, "a chunk that does not end in CRLF where its size says")
         if at < 0:
+            if line.find(b"\r", 0, -1) >= 0:
+                raise ProtocolError(400, "a bare CR in a chunked body")
+            if self._state == _SIZE and HEX[line[0]] > 15:
+                raise ProtocolError(400, "a chunk size that is not a hexadecimal number")
             self._line = line
             return end
         self._line = b""

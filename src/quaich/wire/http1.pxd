@@ -63,6 +63,8 @@ cpdef Py_ssize_t find_end(bytes data, Py_ssize_t start, Py_ssize_t seen) except?
 @cython.locals(n=Py_ssize_t, lines=int)
 cpdef Py_ssize_t skip_empty_lines(bytes data, Py_ssize_t start) except? -3
 
+cpdef check_line(bytes data, Py_ssize_t start, Py_ssize_t end)
+
 @cython.locals(
     head=Head, p="const unsigned char*", t="const unsigned char*", v="const unsigned char*",
     i=Py_ssize_t, j=Py_ssize_t, name_start=Py_ssize_t, value_start=Py_ssize_t, c=int,

@@ -108,8 +108,8 @@ def find_end(data: bytes, start: int, seen: int) -> int:
     """Where the head that begins at ``start`` ends (after its empty line), or -1, or -2.
 
     ``seen`` is how far ``data`` was searched before.  -2 means that the head is not complete but
-    can be read now, to be refused: it has a line end that no valid head has, or begins with an
-    octet no method has.
+    can be read now, to be refused: it has a CR or an LF without the other, or begins with an octet
+    no method has.
     """
     begin = seen - 3
     if begin < start:
@@ -124,6 +124,15 @@ def find_end(data: bytes, start: int, seen: int) -> int:
     n = len(data)
     if start < n and not TOKEN[p[start]] and p[start] != 13:
         return -2
+    # A CR may have been the last octet that was searched; what follows it is known only now.
+    i = seen - 1 if seen > start else start
+    while True:
+        i = data.find(b"\r", i)
+        if i < 0 or i + 1 == n:
+            break
+        if p[i + 1] != 10:
+            return -2
+        i += 2
     i = seen if seen > start else start
     while True:
         i = data.find(b"\n", i)
@@ -144,6 +153,12 @@ def skip_empty_lines(data: bytes, start: int) -> int:
         start += 2
         lines += 1
     return start
+
+
+def check_line(data: bytes, start: int, end: int) -> None:
+    """Refuse a wrong request line whose head is not complete: a client that speaks another
+    protocol or version waits for an answer to it."""
+    _request_line(data, start, end, Head(), {})
 
 
 def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) -> Head:

@@ -73,7 +73,11 @@ def _remove_dot_segments(path: str) -> str:
 
 
 def check_host(value: bytes) -> str:
-    """The Host value, if it is uri-host [":" port] (RFC 9110, section 7.2): no list of them."""
+    """The Host value, if it is uri-host [":" port] (RFC 9110, section 7.2): no list of them.
+
+    A label may be empty only behind the last dot, as in DNS; an empty host, which only a URI
+    without an authority has, names no site.
+    """
     known = _hosts.get(value)
     if known is not None:
         return known
@@ -95,6 +99,8 @@ def check_host(value: bytes) -> str:
             i += 1
         if i == 0:
             raise ProtocolError(400, "a host without a name")
+        if value[0] == 46 or value.find(b"..", 0, i) >= 0:
+            raise ProtocolError(400, "a host with an empty label")
     if i < n:
         port = value[i + 1 :]
         if value[i] != 58 or len(port) > 5:

@@ -76,9 +76,12 @@ def _modifier(number: int) -> ProtocolError:
 
 
 def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) -> Head:
-    """Read the packet in ``data[start:end]`` into ``environ``; raises ProtocolError (400).
+    """Read the packet in ``data[start:end]`` into ``environ``; raises ProtocolError (400, 411).
 
-    A repeated key keeps its last value, as in uWSGI.  The framing facts come in the same ``Head``
+    A repeated key keeps its last value, as in uWSGI, but two numbers that differ are no length.  An
+    empty CONTENT_LENGTH says that there is none, also after one (nginx sends both where a site
+    withholds the body).  A transfer coding without any CONTENT_LENGTH is a body whose end nobody
+    knows (Apache sends that), and not an empty one.  The framing facts come in the same ``Head``
     as those of an HTTP request; a uwsgi connection carries one request.
     """
     p = data
@@ -88,6 +91,7 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
     if i >= end:
         raise ProtocolError(400, "a uwsgi packet without variables")
     fields = 0
+    length = -1
     while i < end:
         if i + 2 > end:
             raise ProtocolError(400, "a uwsgi packet that ends inside a key's length")
@@ -108,13 +112,20 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
         meaning = field.meaning
         if meaning != 0:
             if meaning == 1:
-                head.content_length = read_length(data, value_start, i) if value_length else -1
+                head.content_length = -1
+                if value_length:
+                    head.content_length = read_length(data, value_start, i)
+                    if length >= 0 and length != head.content_length:
+                        raise ProtocolError(400, "two content lengths that differ")
+                    length = head.content_length
             elif meaning == 2:
                 head.dropped += 1
                 continue
             else:
                 head.dynamic = True
         environ[field.key] = p[value_start:i].decode("latin-1")
+    if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" not in environ:
+        raise ProtocolError(411, "a transfer coding without a content length")
     head.fields = fields
     head.size = end - start - 4
     head.method = _text(environ, "REQUEST_METHOD")

@@ -17,8 +17,12 @@ from quaich.worker.handover import Handover
 
 
 class Gate:
-    """``doors`` are those to accept at; ``signals`` is a descriptor that can be read when a signal
-    has come; ``handover`` is None where no other worker could ever take a connection over."""
+    """``doors`` are those to accept at; ``handover`` is None where no other worker could ever take
+    a connection over.
+
+    It is made before the workers are forked, with all that is the same in each; ``open`` makes what
+    is a worker's own.
+    """
 
     def __init__(
         self,
@@ -27,7 +31,6 @@ class Gate:
         answerer: Answerer,
         log: Log,
         threads: int,
-        signals: int,
     ) -> None:
         self.doors = {door.fd: door for door in doors}
         self.handover = handover
@@ -35,10 +38,9 @@ class Gate:
         self.answerer = answerer
         self.log = log
         self.threads = threads
-        self.signals = signals
+        self.signals = -1
         self.table: dict[int, Connection] = {}
-        self.poller = Poller(threads > 1)
-        self.next_sweep = time.monotonic() + 1.0
+        self.next_sweep = 0.0
         self.halted = False
         self.lifeline = -1
         self.accepting = False
@@ -50,15 +52,20 @@ class Gate:
         self.paused = False
         self.pause_began = 0.0
         self.lock = threading.RLock()
+
+    def open(self, signals: int) -> None:
+        """Make what this process waits in; ``signals`` can be read when a signal has come."""
+        self.signals = signals
+        self.next_sweep = time.monotonic() + 1.0
+        self.poller = Poller(self.threads > 1)
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
         self.poller.add_signal(self.wake)
         # Where threads wait that are paused: until the bell, which can be read until it is reset.
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.quiet = Poller(False)
         self.quiet.add_signal(self.bell)
-        if signals >= 0:
-            self.poller.add_signal(signals)
-            self.quiet.add_signal(signals)
+        self.poller.add_signal(signals)
+        self.quiet.add_signal(signals)
 
     def start_accepting(self) -> None:
         """Let connections in."""

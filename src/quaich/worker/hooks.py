@@ -25,6 +25,9 @@ BEFORE_BIND = ("asap", "pre-jail", "in-jail", "as-root")
 AGAIN = ("asap", "in-jail", "as-root")
 """Those of ``BEFORE_BIND`` that a reload repeats."""
 
+ACCEPTING = ("accepting", "accepting-once", "accepting1", "accepting1-once")
+"""Those of a worker that accepts."""
+
 _POLL = 0.05
 
 
@@ -66,7 +69,7 @@ def run(config: Config, phase: str, log: Log) -> None:
 
 def accepting(config: Config, slot: int, replaces: bool, log: Log) -> None:
     """The phases of a worker that accepts; ``replaces`` is whether its slot had one before."""
-    for phase in ("accepting", "accepting-once", "accepting1", "accepting1-once"):
+    for phase in ACCEPTING:
         if (slot == 1 or "1" not in phase) and not (replaces and phase.endswith("-once")):
             run(config, phase, log)
 

@@ -1,5 +1,7 @@
 cimport cython
-from quaich.wire.http1 cimport Head, find_end, parse_again, parse_head, skip_empty_lines
+from quaich.wire.http1 cimport (
+    Head, check_line, find_end, parse_again, parse_head, skip_empty_lines,
+)
 from quaich.wire.uwsgi cimport packet_size, parse_packet
 from quaich.worker.connection cimport BODY, HEAD, REPLY, Connection, Door
 
@@ -41,6 +43,7 @@ cdef class Intake:
     cdef bint _known(self, Connection conn, bytes buffer) except -1
     @cython.locals(environ=dict, head=Head, forwarded=bint, again=bint, place=int, template=Template, fields=bytes)
     cdef _read(self, Connection conn, bytes buffer, Py_ssize_t start, Py_ssize_t end)
+    @cython.locals(buffer=bytes, limit=Py_ssize_t, too_long=bint, line=Py_ssize_t)
     cdef _incomplete(self, Connection conn, Py_ssize_t start, Py_ssize_t end)
     @cython.locals(size=Py_ssize_t, end="long long")
     cdef Py_ssize_t _gather(self, Connection conn, bytes data, Py_ssize_t start) except? -3

@@ -16,7 +16,14 @@ except ImportError:
 
 from quaich.errors import ProtocolError
 from quaich.wire.chunked import ChunkedDecoder
-from quaich.wire.http1 import Head, find_end, parse_again, parse_head, skip_empty_lines
+from quaich.wire.http1 import (
+    Head,
+    check_line,
+    find_end,
+    parse_again,
+    parse_head,
+    skip_empty_lines,
+)
 from quaich.wire.uwsgi import packet_size, parse_packet
 from quaich.worker.connection import Connection, Door
 from quaich.wsgi.environ import url_scheme
@@ -205,18 +212,27 @@ class Intake:
         conn.seen = end
 
     def _incomplete(self, conn: Connection, start: int, end: int) -> None:
-        """A head that is not all here, or too long: remember, or refuse it."""
+        """A head that is not all here, or too long: remember, or refuse it.
+
+        Of a head that is too long, what is wrong within the limit counts first, as it would if it
+        had come octet by octet.
+        """
         buffer = conn.buffer
         limit = self.head_limit
-        if len(buffer) - start > limit:
-            within = buffer[start : start + limit]
-            if find_end(within, 0, 0) == -2:
-                parse_head(within, 0, len(within), {})
-            if b"\r\n" not in within:
-                raise ProtocolError(414, f"a request line of more than {limit} octets")
-            raise ProtocolError(431, f"a request head of more than {limit} octets (buffer-size)")
+        too_long = len(buffer) - start > limit
+        if too_long:
+            buffer = buffer[start : start + limit]
+            start = 0
+            end = find_end(buffer, 0, 0)
         if end == -2:
             parse_head(buffer, start, len(buffer), {})
+        line = buffer.find(b"\n", start) + 1
+        if line > 0 and (too_long or line > conn.seen):
+            check_line(buffer, start, line)
+        if too_long:
+            if line == 0:
+                raise ProtocolError(414, f"a request line of more than {limit} octets")
+            raise ProtocolError(431, f"a request head of more than {limit} octets (buffer-size)")
         conn.seen = len(buffer)
 
     def _gather(self, conn: Connection, data: bytes, start: int) -> int:

@@ -121,7 +121,7 @@ class Engine(Gate):
     Timeouts are in seconds: ``http_timeout`` for a whole head, for a body's first octets, and
     without progress in a reply; ``gateway_timeout`` the same where a gateway protocol is spoken;
     ``idle_timeout`` between two requests, 0 for one request a connection.  ``on_signal`` acts on
-    what ``signals`` holds.
+    the signals that have come.
     """
 
     def __init__(
@@ -135,11 +135,10 @@ class Engine(Gate):
         http_timeout: float,
         gateway_timeout: float,
         idle_timeout: float,
-        signals: int,
         on_signal: Callable[[], None],
         handover: Handover | None = None,
     ) -> None:
-        super().__init__(doors, handover, answerer, log, threads, signals)
+        super().__init__(doors, handover, answerer, log, threads)
         self.intake = intake
         self.http_timeout = http_timeout
         self.gateway_timeout = gateway_timeout
@@ -147,13 +146,20 @@ class Engine(Gate):
         answerer.closing = idle_timeout <= 0
         self.on_signal = on_signal
         self.lanes = [Lane(index) for index in range(threads)]
-        self.clock = micros()
-        self.now = self.clock / 1000000
+        self.clock = 0
+        self.now = 0.0
         self.resume_at = 0.0
         self.doors_shut = False
         self.starved_logged = -1e9
         self.dropped = 0
         self.clean: Context = copy_context()
+
+    def open(self, signals: int) -> None:
+        """Make what this process waits in, and remember the context that requests begin with."""
+        super().open(signals)
+        self.clock = micros()
+        self.now = self.clock / 1000000
+        self.clean = copy_context()
 
     def run(self, lane: Lane) -> None:
         """One thread's loop; returns when the worker has left.

@@ -147,6 +147,11 @@ class Lounge:
             raise
         return guest, fds[0]
 
+    def disown(self) -> None:
+        """Forget the descriptors, which somebody else in this process goes on using."""
+        self._reader.detach()
+        self._writer.detach()
+
     def close(self) -> None:
         """Leave the lounge."""
         self._reader.close()

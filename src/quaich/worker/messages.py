@@ -72,6 +72,13 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The sending worker has written its stacks to the log."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
 class Modules:
     """Files that the sender's application was loaded from, or failed in; see ``modules``."""
 
@@ -122,6 +129,7 @@ Message = (
     | Ready
     | NotReady
     | Spent
+    | Shown
     | Modules
     | Fork
     | Refork

@@ -1,4 +1,9 @@
-"""A worker process: joins the layers below into one engine and runs its threads."""
+"""A worker process: joins the layers below into one engine and runs its threads.
+
+What is the same in every worker is made before they are forked (``Stage``).  Afterwards each Python
+function that runs costs its worker some pages of memory: those of its code and of whatever it
+looks at.  So ``run_worker`` does what is one worker's own, and little else.
+"""
 
 import os
 import threading
@@ -21,7 +26,7 @@ from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
 from quaich.worker.record import Recorder
-from quaich.worker.signals import Signals
+from quaich.worker.signals import Signals, prepare_last_words
 from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
 from quaich.wsgi.loader import Apps
@@ -34,100 +39,135 @@ def open_doors(config: Config, listeners: Sequence[BoundListener]) -> Sequence[D
     return [_door(listener, common) for listener in listeners]
 
 
+class Stage:
+    """Everything of a worker but what is its own: made once, before the workers are forked.
+
+    ``lifeline`` is a descriptor that ends with the master; ``lounge`` are the ends of the server's
+    lounge; ``board`` is where a log file that was opened anew is taken from.  A worker that does
+    not accept from all ``doors`` has a stage of its own, with its ``slot``.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        apps: Apps,
+        doors: Sequence[Door],
+        scoreboard: Scoreboard,
+        lifeline: int | None,
+        lounge: tuple[int, int] | None,
+        log: Log,
+        board: int | None = None,
+        slot: int = 1,
+    ) -> None:
+        self.config = config
+        self.scoreboard = scoreboard
+        self.lifeline = lifeline
+        self.board = board
+        self.log = log
+        self.grievances = grievance.of(config)
+        self.recording = not config.disable_logging or config.log_4xx or config.log_5xx
+        dynamic = None
+        if config.dynamic_apps:
+            dynamic = Dynamic(
+                config.dynamic_apps,
+                config.max_apps,
+                config.callable,
+                lambda error: startup.report(error, log),
+            )
+        points = {"", *(point for point, _ in apps.mounts)}
+        self.answerer = Answerer(
+            choose=chooser(
+                apps,
+                manage_script_name=config.manage_script_name,
+                ignore_script_name=config.ignore_script_name,
+                dynamic=dynamic,
+            ),
+            application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
+            slot=scoreboard.slot(slot),
+            log=log,
+            recorder=None,
+            write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
+            threads=config.threads,
+            noting=config.harakiri > 0,
+            most=config.keepalive_requests,
+            dynamic=Notices(log.warning, points, dynamic is not None).note,
+        )
+        self.signals = Signals(log)
+        if lifeline is not None:
+            prepare_last_words()
+        self._place = None
+        handover = None
+        if lounge is not None:
+            self._place = Lounge(*lounge, lambda: scoreboard.heirs)
+            handover = Handover(self._place, doors, self.answerer, log)
+        self.engine = Engine(
+            doors=list(resources.served(config, slot, doors)),
+            intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
+            answerer=self.answerer,
+            log=log,
+            threads=config.threads,
+            http_timeout=float(config.http_timeout),
+            gateway_timeout=float(config.socket_timeout),
+            idle_timeout=float(config.http_keepalive),
+            on_signal=self.signals.read,
+            handover=handover,
+        )
+
+    def disown(self) -> None:
+        """Forget the descriptors of the lounge: another stage of this process has them too."""
+        if self._place is not None:
+            self._place.disown()
+
+
 def run_worker(
     *,
-    config: Config,
-    apps: Apps,
-    doors: Sequence[Door],
+    stage: Stage,
     slot: int,
     seat: int,
     generation: int,
-    scoreboard: Scoreboard,
-    lifeline: int | None,
-    lounge: tuple[int, int] | None,
     on_ready: Callable[[], None],
     on_abandon: Callable[[], None],
     on_spent: Callable[[str], None],
-    log: Log,
-    board: int | None = None,
+    on_shown: Callable[[], None],
 ) -> int:
     """Serve until told to leave; the exit status of the process.
 
-    ``seat`` is the worker's place on the scoreboard; ``lifeline`` is a descriptor that ends with
-    the master; ``lounge`` are the ends of the server's lounge; ``on_ready`` is called when
-    connections are being accepted; ``on_abandon`` when the process is about to end inside a
-    request; ``on_spent`` when another should take its place; ``board`` is where a log file that was
-    opened anew is taken from.
+    ``seat`` is the worker's place on the scoreboard; ``on_ready`` is called when connections are
+    being accepted; ``on_abandon`` when the process is about to end inside a request; ``on_spent``
+    when another should take its place; ``on_shown`` when the stacks are in the log.
     """
-    mine = scoreboard.slot(slot, seat)
+    config, answerer, engine, signals = stage.config, stage.answerer, stage.engine, stage.signals
+    lifeline = stage.lifeline
+    mine = stage.scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
-    dynamic = None
-    if config.dynamic_apps:
-        dynamic = Dynamic(
-            config.dynamic_apps,
-            config.max_apps,
-            config.callable,
-            lambda error: startup.report(error, log),
-        )
-    points = {"", *(point for point, _ in apps.mounts)}
-    answerer = Answerer(
-        choose=chooser(
-            apps,
-            manage_script_name=config.manage_script_name,
-            ignore_script_name=config.ignore_script_name,
-            dynamic=dynamic,
-        ),
-        application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
-        slot=mine,
-        log=log,
-        recorder=_recorder(config, mine, scoreboard, log),
-        write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
-        threads=config.threads,
-        noting=config.harakiri > 0,
-        most=config.keepalive_requests,
-        dynamic=Notices(log.warning, points, dynamic is not None).note,
-    )
-    answerer.on_exception = grievance.listener(grievance.of(config), on_spent)
+    answerer.slot = mine
+    if stage.recording:
+        answerer.recorder = _recorder(config, mine, stage.scoreboard, stage.log)
+    if stage.grievances.wanted:
+        answerer.on_exception = grievance.listener(stage.grievances, on_spent)
     if lifeline is not None and config.max_requests:
         answerer.left = config.max_requests + config.max_requests_delta * (slot - 1)
         answerer.on_spent = _teller(config, mine, answerer.left, on_spent)
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signals = Signals(reader, slot, mine, on_abandon, log)
-    handover = None
-    if lounge is not None:
-        place = Lounge(*lounge, lambda: scoreboard.heirs)
-        handover = Handover(place, doors, answerer, log)
-    engine = Engine(
-        doors=list(resources.served(config, slot, doors)),
-        intake=Intake(config.buffer_size, config.limit_post, config.post_buffering),
-        answerer=answerer,
-        log=log,
-        threads=config.threads,
-        http_timeout=float(config.http_timeout),
-        gateway_timeout=float(config.socket_timeout),
-        idle_timeout=float(config.http_keepalive),
-        signals=reader,
-        on_signal=signals.read,
-        handover=handover,
-    )
-    signals.install(engine, writer, supervised=lifeline is not None)
-    if board is not None:
-        signals.on_log = logswitch.follow(board)
+    engine.open(reader)
+    signals.belong(slot, mine, on_abandon, on_shown)
+    signals.install(engine, reader, writer, supervised=lifeline is not None)
+    if stage.board is not None:
+        signals.on_log = logswitch.follow(stage.board)
     if lifeline is not None:
         engine.watch_lifeline(lifeline)
-    if lifeline is None and config.harakiri:
-        Alarm(mine, config.harakiri, on_abandon, log).start()
+    elif config.harakiri:
+        Alarm(mine, config.harakiri, on_abandon, stage.log).start()
     engine.start_accepting()
     mine.set(ACCEPTING, 1)
     on_ready()
-    threads = [
-        threading.Thread(
-            target=engine.run, args=(lane,), name=f"uWSGIWorker{slot}Core{lane.index}", daemon=True
-        )
-        for lane in engine.lanes[1:]
-    ]
-    for thread in threads:
+    threads = []
+    for lane in engine.lanes[1:]:
+        name = f"uWSGIWorker{slot}Core{lane.index}"
+        thread = threading.Thread(target=engine.run, args=(lane,), name=name, daemon=True)
         thread.start()
+        threads.append(thread)
     engine.run(engine.lanes[0])
     mine.set(ACCEPTING, 0)
     if engine.halted:
@@ -152,9 +192,7 @@ def _teller(
     return tell
 
 
-def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder | None:
-    if config.disable_logging and not config.log_4xx and not config.log_5xx:
-        return None
+def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder:
     return Recorder(
         slot=slot,
         scoreboard=scoreboard,

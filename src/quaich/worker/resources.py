@@ -33,6 +33,11 @@ def claim(config: Config) -> None:
             raise _refused(config, "prio", config.prio, error) from None
 
 
+def settles(config: Config) -> bool:
+    """Whether ``settle`` has anything to do."""
+    return bool(config.cpu_affinity or config.threads_stacksize)
+
+
 def settle(config: Config, slot: int) -> None:
     """Give a worker its CPUs and its threads their stacks."""
     if config.cpu_affinity:

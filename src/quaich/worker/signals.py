@@ -6,6 +6,7 @@
     WINCH            end the system call in which the main thread's request is blocked
     USR1             write what this worker has done to the log
     USR2             write the stacks of all threads to the log, and what each is in
+    PWR              the same without the interpreter, from the master, before it kills
 
 A handler runs in the main thread, between two steps of whatever Python runs there.  Most do nothing
 but let the interpreter write the number into a pipe that the engine watches, so that any idle
@@ -19,6 +20,12 @@ frames, but no handler can run in it either, only in Python code that it calls; 
 code between the beginning and the end of a request, besides the application's, writes the report.
 Where another request has begun since the signal was sent, or none runs, nothing happens.
 
+The stacks that USR2 asks for are read by the interpreter, in the main thread or in an idle one,
+whichever can run first: read from outside, while threads run, they may be torn, and following a
+torn one crashes.  Where neither can run (the interpreter is held in C, or the main thread is
+blocked in C and no other is idle) they come when it can.  Only a worker that is to be killed, and
+has not shown them, is made to by ``faulthandler``: it has nothing to lose.
+
 Without a master neither TSTP nor WINCH has a meaning of ours: both come from a terminal then, when
 somebody types ^Z or changes its size.
 """
@@ -27,6 +34,7 @@ import errno
 import faulthandler
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -44,9 +52,13 @@ from quaich.stats.scoreboard import (
     WAKE,
     Slot,
 )
+from quaich.sys.process import set_handler
 from quaich.worker import logswitch
 from quaich.worker.loop import Engine
 from quaich.worker.record import describe
+
+LAST_WORDS = signal.SIGPWR
+"""From the master, to a worker that it kills next."""
 
 EXIT_LEFT = 17
 """After HUP; uWSGI's worker exits so."""
@@ -60,44 +72,75 @@ _HANDLED = (
 )
 
 
+_AT_A_TIME = 0.5
+"""Seconds in which stacks are shown once: a signal comes to the main thread and to an idle one."""
+
+_DEEPEST = 100
+"""Frames of a stack that are shown, from the innermost; faulthandler shows as many."""
+
+
+def prepare_last_words() -> None:
+    """Show the stacks at ``LAST_WORDS``, unless the signal has a meaning of a library's already.
+
+    It needs no interpreter, and is the same in every worker.
+    """
+    if signal.getsignal(LAST_WORDS) is signal.SIG_DFL:
+        faulthandler.register(LAST_WORDS, file=2, all_threads=True)
+
+
 class Signals:
     """Acts on signals, from whichever thread reads them; ``status`` is the exit status they ask.
 
-    ``reader`` is the end of the pipe to read; ``number`` is the worker's, for its log lines.
+    It is made before the workers are forked; ``belong`` says whose it is.
     """
 
-    def __init__(
-        self, reader: int, number: int, slot: Slot, on_abandon: Callable[[], None], log: Log
-    ) -> None:
-        self._reader = reader
-        self._worker = f"worker={number} pid={os.getpid()}"
-        self._slot = slot
-        self._on_abandon = on_abandon
+    def __init__(self, log: Log) -> None:
         self._log = log
+        self._reader = self._number = -1
+        self._slot: Slot
+        self._on_abandon: Callable[[], None]
+        self._on_shown: Callable[[], None]
         self._engine: Engine | None = None
         self._reading = threading.Lock()
+        self._showing = threading.Lock()
+        self._shown = -_AT_A_TIME
         self.status = 0
-        self.on_log: Callable[[], None] = lambda: None
+        self.on_log: Callable[[], None] = _nothing
 
-    def install(self, engine: Engine, writer: int, supervised: bool) -> None:
-        """From here on signals go to ``engine``."""
+    def belong(
+        self,
+        number: int,
+        slot: Slot,
+        on_abandon: Callable[[], None],
+        on_shown: Callable[[], None],
+    ) -> None:
+        """Act for worker ``number``, that has this slot."""
+        self._number = number
+        self._slot = slot
+        self._on_abandon = on_abandon
+        self._on_shown = on_shown
+
+    @property
+    def _worker(self) -> str:
+        return f"worker={self._number} pid={os.getpid()}"
+
+    def install(self, engine: Engine, reader: int, writer: int, supervised: bool) -> None:
+        """From here on signals go to ``engine``, which watches ``reader``, the end of a pipe."""
         self._engine = engine
+        self._reader = reader
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGHUP, self._leave)
-        signal.signal(signal.SIGUSR1, _noted)
+        set_handler(signal.SIGHUP, self._leave)
+        set_handler(signal.SIGUSR1, _noted)
         # The kernel's own action would be to stop the process, and a request with it.
-        for number in (signal.SIGTTIN, signal.SIGTTOU):
-            signal.signal(number, _noted)
+        set_handler(signal.SIGTTIN, _noted)
+        set_handler(signal.SIGTTOU, _noted)
         if supervised:
-            signal.signal(signal.SIGTSTP, _noted)
-            signal.signal(signal.SIGCONT, _noted)
-            signal.signal(signal.SIGWINCH, self._interrupt)
-        signal.signal(signal.SIGUSR2, self._show)
-        # The stacks in C, since what they are asked about may not let the interpreter run; then
-        # the handler before it, if it does.
-        faulthandler.register(signal.SIGUSR2, file=2, all_threads=True, chain=True)
+            set_handler(signal.SIGTSTP, _noted)
+            set_handler(signal.SIGCONT, _noted)
+            set_handler(signal.SIGWINCH, self._interrupt)
+        set_handler(signal.SIGUSR2, self._show)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
-            signal.signal(number, self._at_once)
+            set_handler(number, self._at_once)
         os.register_at_fork(after_in_child=self._belong_to_nobody)
 
     def read(self) -> None:
@@ -125,6 +168,8 @@ class Signals:
                 self.on_log()
             elif number == signal.SIGUSR1:
                 self._log.info(self.statistics())
+            elif number == signal.SIGUSR2:
+                self._show_stacks(None)
 
     def statistics(self) -> str:
         """What this process has done so far, as a line for the log."""
@@ -144,6 +189,37 @@ class Signals:
         return "paused" if engine.paused else "leaving" if engine.leaving else "serving"
 
     def _show(self, number: int, frame: FrameType | None) -> None:
+        """Nothing may come out of here: it would be the request's."""
+        try:
+            self._show_stacks(frame)
+        except Exception:
+            self._log.error(f"{self._worker} a defect in quaich kept the stacks from the log")
+            self._log.block(traceback.format_exc())
+
+    def _show_stacks(self, frame: FrameType | None) -> None:
+        """Write all stacks to the log; ``frame`` is where this thread was, when it was in Python.
+
+        A thread that would show them while another does, or has just done so, leaves it at that;
+        the main thread may also have been interrupted by a signal while it was here.
+        """
+        if not self._showing.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() - self._shown < _AT_A_TIME:
+                return
+            frames = sys._current_frames()
+            here = threading.get_ident()
+            frames.pop(here)
+            names = {each.ident: each.name for each in threading.enumerate()}
+            for ident, each in [(here, frame), *frames.items()]:
+                self._log.block("\n".join([f"Thread {names.get(ident, ident)}:", *_stack(each)]))
+            self._show_state()
+            self._shown = time.monotonic()
+        finally:
+            self._showing.release()
+        self._on_shown()
+
+    def _show_state(self) -> None:
         engine, slot = self._engine, self._slot
         assert engine is not None
         state = self._state(engine)
@@ -173,7 +249,7 @@ class Signals:
         assert self._engine is not None
         self._engine.answerer.astray = True
         signal.set_wakeup_fd(-1)
-        faulthandler.unregister(signal.SIGUSR2)
+        faulthandler.unregister(LAST_WORDS)
         for number in _HANDLED:
             handler = signal.getsignal(number)
             if handler is _noted or isinstance(getattr(handler, "__self__", None), Signals):
@@ -209,6 +285,20 @@ class Signals:
         self.status = EXIT_ENDED
         assert self._engine is not None
         self._engine.halt()
+
+
+def _stack(frame: FrameType | None) -> list[str]:
+    """The lines of a stack, the innermost first, as ``faulthandler`` writes them."""
+    lines: list[str] = []
+    while frame is not None and len(lines) < _DEEPEST:
+        code = frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}')
+        frame = frame.f_back
+    return lines or ["  in no Python function but the server's"]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _noted(number: int, frame: FrameType | None) -> None:

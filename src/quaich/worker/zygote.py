@@ -16,6 +16,11 @@ loaded, answers some requests, and from then on is a zygote like any other.
 
 With lazy-apps the zygote loads nothing, and each worker loads the application for itself.
 
+What is in memory when a worker is forked is there once for all, until one process writes to it; and
+the interpreter writes to every object that it touches.  So all that can be is made or decided
+before, and workers that are asked for together are forked together: what the zygote does next, it
+does for itself.
+
 The zygote ends when the master does: by the kernel's signal while it loads, and by the end of the
 lifeline after, when it also removes the files that the master can no longer remove.
 """
@@ -37,16 +42,18 @@ from quaich.log.server import Log
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import family, process
-from quaich.values import replace
+from quaich.values import dataclass, replace
 from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
 from quaich.worker.bootstrap import Bootstrap, OtherVersion
 from quaich.worker.connection import Door
-from quaich.worker.process import open_doors, run_worker
+from quaich.worker.process import Stage, open_doors, run_worker
 from quaich.worker.sources import Reporter
 from quaich.wsgi import loader
 
 _GO = b"!"
 _DYING = 1.0
+_BREATH = 3
+"""Milliseconds of silence after which the master has asked for all that it wants at once."""
 _UNHEARD = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -79,6 +86,16 @@ def begin(bootstrap: Bootstrap) -> NoReturn:
     os._exit(Zygote(bootstrap, Log()).run())
 
 
+@dataclass(frozen=True)
+class _Birth:
+    """A process to be forked: its name in the log, what it does, what the master is told of it."""
+
+    name: str
+    live: Callable[[], int]
+    born: Callable[[int], messages.Message]
+    failed: Callable[[str], messages.Message]
+
+
 class Zygote:
     """One generation's loaded application, and the forking of its workers."""
 
@@ -95,6 +112,9 @@ class Zygote:
         self._pid = os.getpid()
         # The slots that had a worker: the next one there replaces it.
         self._forked: set[int] = set()
+        self._stages: list[Stage] = []
+        self._chores = self._accepting_chores = True
+        self._ready: dict[int, bytes] = {}
 
     def run(self) -> int:
         """Load, report, fork on request until the master is gone; the exit status."""
@@ -140,17 +160,59 @@ class Zygote:
         # Made here what needs not be made in each of the workers: it is in their memory once.
         self._doors = open_doors(self._config, self._bootstrap.listeners)
         self._scoreboard = Scoreboard.attach(self._bootstrap.scoreboard)
-        # What lives now lives as long as the workers: no collection may write to (and so copy)
-        # these pages.
-        gc.collect()
-        gc.freeze()
+        self._decide()
         # Of these a process that only waits has no use; and where the master is killed while this
         # is stopped, the kernel sends a hangup before there is time to clean up.
         for number in _UNHEARD:
             signal.signal(number, _ignore)
+        # What lives now lives as long as the workers: no collection may write to (and so copy)
+        # these pages.
+        gc.collect()
+        gc.freeze()
+        # Who puts a name into the interpreter's cache of attributes lets go of the one that was
+        # there, and so writes to it, wherever that is.
+        sys._clear_type_cache()
+        family.release_memory()
         self._send(messages.Loaded())
         process.outlive_parent()
         return self._serve()
+
+    def _decide(self) -> None:
+        """What there is to do in a worker before it serves, and make what needs no worker."""
+        config = self._config
+        for stage in self._stages:
+            stage.disown()
+        self._stages = []
+        self._ready = {
+            slot: messages.encode(messages.Ready(slot))
+            for slot in range(1, self._scoreboard.workers + 1)
+        }
+        self._chores = bool(
+            config.lazy_apps
+            or naming.name_of(config, naming.ZYGOTE) is not None
+            or resources.settles(config)
+            or hooks.wanted(config, "post-fork")
+            or self._hooks
+            or "numpy.random" in sys.modules
+            or config.ready_path is not None
+            or config.py_auto_reload
+        )
+        self._accepting_chores = any(hooks.wanted(config, each) for each in hooks.ACCEPTING)
+        if not config.lazy_apps and not config.map_socket:
+            self._stages.append(self._stage(1))
+
+    def _stage(self, slot: int) -> Stage:
+        return Stage(
+            config=self._config,
+            apps=self._apps,
+            doors=self._doors,
+            scoreboard=self._scoreboard,
+            lifeline=self._bootstrap.lifeline,
+            lounge=self._bootstrap.lounge,
+            board=self._bootstrap.board,
+            log=self._log,
+            slot=slot,
+        )
 
     def _is_astray(self) -> bool:
         """Whether this is a process that the application forked while it was loaded or set up.
@@ -194,8 +256,13 @@ class Zygote:
         poller = select.poll()
         poller.register(self._channel, select.POLLIN)
         poller.register(self._bootstrap.lifeline, select.POLLIN)
+        asked: list[messages.Fork] = []
         while True:
-            ready = [fd for fd, _ in poller.poll()]
+            ready = [fd for fd, _ in poller.poll(_BREATH if asked else None)]
+            if not ready:
+                self._fork(asked)
+                asked = []
+                continue
             packet = b""
             fds: list[int] = []
             if self._bootstrap.lifeline not in ready:
@@ -209,7 +276,7 @@ class Zygote:
                 return 0
             message = messages.decode(packet)
             if isinstance(message, messages.Fork):
-                self._fork(message)
+                asked.append(message)
             elif isinstance(message, messages.Refork):
                 self._refork(message, fds)
             for fd in fds:
@@ -224,73 +291,77 @@ class Zygote:
             for path, device, inode in self._bootstrap.leftovers:
                 remove_file(path, (device, inode))
 
-    def _fork(self, message: messages.Fork) -> None:
-        slot = message.slot
-        failure = self._bear(
+    def _fork(self, asked: Sequence[messages.Fork]) -> None:
+        born = self._bear([self._worker(each.slot, each.seat) for each in asked])
+        self._forked.update(asked[index].slot for index in born)
+
+    def _worker(self, slot: int, seat: int) -> _Birth:
+        return _Birth(
             f"worker={slot}",
-            lambda: self._work(slot, message.seat),
+            lambda: self._work(slot, seat),
             lambda pid: messages.Forked(slot, pid),
+            lambda reason: messages.ForkFailed(slot, reason),
         )
-        if failure:
-            self._send(messages.ForkFailed(slot, failure))
-        else:
-            self._forked.add(slot)
 
     def _refork(self, message: messages.Refork, fds: list[int]) -> None:
         number = message.generation
-        failure = "its descriptors did not arrive"
+        birth = _Birth(
+            f"zygote generation={number}",
+            lambda: self._succeed(message, *fds),
+            lambda pid: messages.Reforked(number, pid),
+            lambda reason: messages.ReforkFailed(number, reason),
+        )
         if len(fds) == 2:
-            failure = self._bear(
-                f"zygote generation={number}",
-                lambda: self._succeed(message, *fds),
-                lambda pid: messages.Reforked(number, pid),
-            )
-        if failure:
-            self._send(messages.ReforkFailed(number, failure))
+            self._bear([birth])
+        else:
+            self._send(birth.failed("its descriptors did not arrive"))
 
-    def _bear(
-        self, name: str, live: Callable[[], int], announce: Callable[[int], messages.Message]
-    ) -> str:
-        """Fork a process that is the master's child and wait until the master was told of it.
+    def _bear(self, births: Sequence[_Birth]) -> list[int]:
+        """Fork processes that are the master's children, and let them live when it was told.
 
-        It does not live before; what came between is returned.
+        Which of them were forked is returned.
         """
-        gate, opener = os.pipe()
+        outcomes: list[int | str] = []
+        gate, opener = -1, -1
         try:
-            child = family.fork_away()
+            gate, opener = os.pipe()
+            for birth in births:
+                child = family.fork_away()
+                if child == 0:
+                    os.close(opener)
+                    self._pass(birth, gate)
+                outcomes.append(child)
         except OSError as error:
-            for fd in (gate, opener):
-                os.close(fd)
-            return (error.strerror or "").lower()
-        if child == 0:
+            reason = (error.strerror or "").lower()
+            outcomes += [reason] * (len(births) - len(outcomes))
+        for birth, outcome in zip(births, outcomes, strict=True):
+            told = birth.born(outcome) if isinstance(outcome, int) else birth.failed(outcome)
+            self._send(told)
+        if gate >= 0:
+            os.close(gate)
+            # Whoever has ended already is past reading, and the master hears of that.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(opener, _GO * len(births))
             os.close(opener)
-            self._pass(name, live, gate)
-        os.close(gate)
-        self._send(announce(child))
-        try:
-            os.write(opener, _GO)
-        except BrokenPipeError:
-            pass  # it has ended already, and the master hears of that
-        os.close(opener)
-        return ""
+        return [index for index, each in enumerate(outcomes) if isinstance(each, int)]
 
-    def _pass(self, name: str, live: Callable[[], int], gate: int) -> NoReturn:
+    def _pass(self, birth: _Birth, gate: int) -> NoReturn:
         """In the new process: wait at the gate, then live."""
         self._pid = os.getpid()
         for number in _UNHEARD:
-            signal.signal(number, signal.SIG_DFL)
+            process.set_handler(number, signal.SIG_DFL)
         status = 1
         try:
             if os.read(gate, 1) == _GO and process.die_with_parent(self._bootstrap.master):
                 os.close(gate)
-                status = live()
+                status = birth.live()
                 sys.stdout.flush()
                 sys.stderr.flush()
         except hooks.HookError as error:
-            self._log.error(f"{name} {error}")
+            self._log.error(f"{birth.name} {error}")
         except BaseException as error:
             # Nothing may climb back into the zygote's frames.
-            self._log.error(f"{name} failed: {type(error).__name__}: {error}")
+            self._log.error(f"{birth.name} failed: {type(error).__name__}: {error}")
             self._log.block("".join(traceback.format_exception(error)))
         finally:
             os._exit(status)
@@ -311,47 +382,53 @@ class Zygote:
         return self._wait_for_work()
 
     def _work(self, slot: int, seat: int) -> int:
-        naming.show(self._config, naming.worker(slot))
-        try:
-            resources.settle(self._config, slot)
-            hooks.run(self._config, "post-fork", self._log)
-            if self._config.lazy_apps:
-                self._load(prepared=True)
-            warm.set_up(self._hooks)
-            if self._config.lazy_apps:
-                warm.warm_up(self._config, self._apps, self._log)
-            warm.try_out(self._config, self._apps, self._log)
-        except QuaichError as error:
-            self._report_failure(error)
-            self._log.error(f"worker={slot} pid={os.getpid()} is not ready: {error}")
-            self._send(messages.NotReady(slot, str(error), error.status))
-            return error.status
-        if self._is_astray():
-            return 1
-        if slot == 1 and self._config.py_auto_reload:
-            self._report_sources()
-            self._sources.keep_reporting(self._config.py_auto_reload)
+        if self._chores:
+            try:
+                self._do_chores(slot)
+            except QuaichError as error:
+                self._report_failure(error)
+                self._log.error(f"worker={slot} pid={os.getpid()} is not ready: {error}")
+                self._send(messages.NotReady(slot, str(error), error.status))
+                return error.status
+            if self._is_astray():
+                return 1
+            if slot == 1 and self._config.py_auto_reload:
+                self._report_sources()
+                self._sources.keep_reporting(self._config.py_auto_reload)
         status = run_worker(
-            config=self._config,
-            apps=self._apps,
-            doors=self._doors,
+            stage=self._stages[0] if self._stages else self._stage(slot),
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,
-            scoreboard=self._scoreboard,
-            lifeline=self._bootstrap.lifeline,
-            lounge=self._bootstrap.lounge,
-            board=self._bootstrap.board,
             on_ready=lambda: self._accepting(slot),
-            on_abandon=lambda: None,
+            on_abandon=_nothing,
             on_spent=lambda cause: self._send(messages.Spent(slot, cause)),
-            log=self._log,
+            on_shown=lambda: self._send(messages.Shown(slot)),
         )
         # The application may have asked to be told of the end of its process.
         if not self._config.skip_atexit:
             atexit._run_exitfuncs()
         return status
 
+    def _do_chores(self, slot: int) -> None:
+        naming.show(self._config, naming.worker(slot))
+        resources.settle(self._config, slot)
+        hooks.run(self._config, "post-fork", self._log)
+        if self._config.lazy_apps:
+            self._load(prepared=True)
+        warm.set_up(self._hooks)
+        if self._config.lazy_apps:
+            warm.warm_up(self._config, self._apps, self._log)
+        warm.try_out(self._config, self._apps, self._log)
+
     def _accepting(self, slot: int) -> None:
-        hooks.accepting(self._config, slot, slot in self._forked, self._log)
-        self._send(messages.Ready(slot))
+        if self._accepting_chores:
+            hooks.accepting(self._config, slot, slot in self._forked, self._log)
+        try:
+            self._channel.send(self._ready[slot], socket.MSG_NOSIGNAL)
+        except OSError:
+            pass  # as in _send
+
+
+def _nothing() -> None:
+    pass

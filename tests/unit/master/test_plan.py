@@ -20,6 +20,7 @@ from quaich.master.vocabulary import (
     LoadFailed,
     Policy,
     Ready,
+    Shown,
     Signal,
     StartFailed,
     StartZygote,
@@ -438,9 +439,22 @@ def test_harakiri_shows_the_stacks_then_kills_and_replaces_at_once() -> None:
     assert story.after(breach(1, Verdict.HARAKIRI)) == []
     story.after(Forked(1, 1, 900))
     story.after(Ready(1, 1, 900))
+    story.after(Shown(1, 1, 101))
     assert story.after(Tick(), 0.5) == [Kill(101, "SIGKILL")]
     assert story.heard("worker=1 pid=101 killed: harakiri")
     assert story.after(Died(101, "signal=SIGKILL")) == []
+
+
+def test_harakiri_of_a_worker_that_cannot_show_its_stacks_has_them_read_from_outside() -> None:
+    story = Story().serve()
+    story.after(breach(1, Verdict.HARAKIRI))
+    # Another's, or of a generation that is not there.
+    story.after(Shown(1, 2, 102))
+    story.after(Shown(7, 1, 101))
+    assert story.after(Tick(), 0.5) == [Kill(101, "SIGPWR")]
+    assert story.after(Tick(), 0.1) == []
+    assert story.after(Tick(), 0.2) == [Kill(101, "SIGKILL")]
+    assert story.heard("worker=1 pid=101 killed: harakiri")
 
 
 def test_harakiri_of_a_worker_whose_other_seat_is_taken_waits_for_it() -> None:
@@ -460,6 +474,7 @@ def test_harakiri_of_a_worker_that_leaves_is_not_replaced() -> None:
         Kill(101, "SIGUSR2"),
         Kill(101, "SIGHUP"),
     ]
+    story.after(Shown(1, 1, 101))
     assert story.after(Tick(), 0.5) == [Kill(101, "SIGKILL")]
     assert story.after(Died(101, "signal=SIGKILL")) == []
 
@@ -517,6 +532,7 @@ def test_nothing_is_recycled_while_the_server_ends() -> None:
     story.after(Signal("SIGTERM"))
     assert story.after(breach(1)) == []
     assert story.after(breach(1, Verdict.HARAKIRI)) == [Kill(101, "SIGUSR2"), Kill(101, "SIGHUP")]
+    story.after(Shown(1, 1, 101))
     assert story.after(Tick(), 0.5) == [Kill(101, "SIGKILL")]
 
 

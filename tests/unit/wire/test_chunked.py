@@ -72,6 +72,15 @@ def test_nothing_is_used_after_the_end() -> None:
     assert out == []
 
 
+def test_a_body_over_the_limit_is_refused_by_the_size_of_its_chunk() -> None:
+    decoder = ChunkedDecoder(5)
+    out: list[bytes] = []
+    decoder.feed(b"3\r\nabc\r\n2\r\n", 0, out)
+    with pytest.raises(ProtocolError) as caught:
+        decoder.feed(b"de\r\n1\r\n", 0, out)
+    assert caught.value.status == 413
+
+
 def test_limits_are_exact() -> None:
     line = b"5;" + b"a" * (MAX_LINE - 4)
     assert decode([line + b"\r\nhello\r\n"])[0] == b"hello"
@@ -81,6 +90,12 @@ def test_limits_are_exact() -> None:
     assert decode([b"0\r\n" + trailer + b"\r\n"])[2]
     with pytest.raises(ProtocolError):
         decode([b"0\r\nA: b\r\n" + trailer + b"\r\n"])
+
+
+@pytest.mark.parametrize("part", [b"x", b"\r", b"5\rh", b"5;a\rb", b"1\r\na\rx", b"0\r\nX: y\rz"])
+def test_what_is_wrong_already_is_refused_before_its_line_ends(part: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        decode([part])
 
 
 @pytest.mark.parametrize("part", [b"5;" + b"a" * 2000, b"0\r\nX: " + b"a" * 9000, b"f" * 2000])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quaich.errors import ProtocolError
 from quaich.wire import http1, target
 from quaich.wire.grammar import HEX, TARGET, TOKEN, VALUE
-from quaich.wire.http1 import find_end, parse_head, read_length, skip_empty_lines
+from quaich.wire.http1 import check_line, find_end, parse_head, read_length, skip_empty_lines
 
 HEAD = b"GET /a?b HTTP/1.1\r\nHost: example.org\r\nX-A: 1\r\n\r\n"
 
@@ -40,12 +40,33 @@ class TestFindEnd:
         assert find_end(b"GET\r\n", 0, 4) == -1
         assert find_end(b"GET\n", 0, 3) == -2
 
+    @pytest.mark.parametrize("data", [b"GET\r/", b"\rX", b"GET / HTTP/1.1\r\nX\r\r", b"a\r\n\r\r"])
+    def test_a_bare_cr_is_told_at_once(self, data: bytes) -> None:
+        assert find_end(data, 0, 0) == -2
+        assert find_end(data, 0, len(data) - 1) == -2
+        assert find_end(data[:-1], 0, 0) == -1
+
     @pytest.mark.parametrize("first", [0, 9, 32, 34, 58, 127, 128, 255])
     def test_an_octet_that_begins_no_method(self, first: int) -> None:
         assert find_end(bytes((first,)), 0, 0) == -2
 
     def test_nothing(self) -> None:
         assert find_end(b"", 0, 0) == -1
+
+
+class TestCheckLine:
+    @pytest.mark.parametrize("line", [b"GET / HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\r\n"])
+    def test_a_good_one(self, line: bytes) -> None:
+        check_line(b"xx" + line + b"rest", 2, 2 + len(line))
+
+    @pytest.mark.parametrize(
+        ("line", "status"),
+        [(b"GET /\r\n", 400), (b"GET / HTTP/2.0\r\n", 505), (b"CONNECT a:1 HTTP/1.1\r\n", 501)],
+    )
+    def test_a_wrong_one(self, line: bytes, status: int) -> None:
+        with pytest.raises(ProtocolError) as caught:
+            check_line(line, 0, len(line))
+        assert caught.value.status == status
 
 
 def test_empty_lines() -> None:

@@ -54,6 +54,7 @@ def test_what_only_a_server_may_say_is_taken_out(name: str) -> None:
     assert head.lines == b"200 OK\r\nContent-Type: text/plain"
     assert head.removed == [name]
     assert not head.close
+    assert check_head("200 OK", [(name, "x"), (name, "y")]).removed == [name, name]
 
 
 @pytest.mark.parametrize(
