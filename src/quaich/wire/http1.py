@@ -115,7 +115,7 @@ def find_end(data: bytes, start: int, seen: int) -> int:
     if begin < start:
         begin = start
     if cython.compiled:
-        at = c_find_empty_line(data, begin, len(data))
+        at: int = c_find_empty_line(data, begin, len(data))  # type: ignore[name-defined]
     else:
         at = data.find(b"\r\n\r\n", begin)
     if at >= 0:
