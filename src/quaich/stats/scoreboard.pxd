@@ -1,5 +1,24 @@
 cimport cython
 
+cpdef enum:
+    PID = 0
+    GENERATION = 1
+    STARTED = 2
+    REQUESTS = 3
+    EXCEPTIONS = 4
+    SENT = 5
+    RUNNING = 6
+    ACCEPTING = 7
+    PARKED = 8
+    DROPPED = 9
+    BEFORE = 10
+    WAKE = 11
+    SLOT = 12
+    LANE_REQUESTS = 0
+    LANE_SINCE = 1
+    LANE_DEADLINE = 2
+    LANE = 4
+
 
 cdef class Slot:
     cdef unsigned long long[::1] cells

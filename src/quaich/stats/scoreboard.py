@@ -20,29 +20,35 @@ import mmap
 import os
 import struct
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 HEADER = 4
 HEIRS = 3
 MAGIC = 0x6863696175710003
 SEATS = 2
 
-PID = 0
-GENERATION = 1
-STARTED = 2
-REQUESTS = 3
-EXCEPTIONS = 4
-SENT = 5
-RUNNING = 6
-ACCEPTING = 7
-PARKED = 8
-DROPPED = 9
-BEFORE = 10
-WAKE = 11
-SLOT = 12
+if not cython.compiled:
+    PID = 0
+    GENERATION = 1
+    STARTED = 2
+    REQUESTS = 3
+    EXCEPTIONS = 4
+    SENT = 5
+    RUNNING = 6
+    ACCEPTING = 7
+    PARKED = 8
+    DROPPED = 9
+    BEFORE = 10
+    WAKE = 11
+    SLOT = 12
 
-LANE_REQUESTS = 0
-LANE_SINCE = 1
-LANE_DEADLINE = 2
-LANE = 4
+    LANE_REQUESTS = 0
+    LANE_SINCE = 1
+    LANE_DEADLINE = 2
+    LANE = 4
 
 NOTE = 256
 """Octets of a note: its length, then that many characters."""

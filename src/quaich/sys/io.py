@@ -61,12 +61,31 @@ def send(fd: int, data: bytes, offset: int) -> int:
             return -1
 
 
+def send_both(fd: int, first: bytes, second: bytes) -> int:
+    """Send two pieces as one; how many octets of both the kernel took, or -1."""
+    if cython.compiled:
+        return c_send_both(fd, first, second)  # type: ignore[name-defined, no-any-return]
+    else:
+        try:
+            return os.writev(fd, (first, second))
+        except (BlockingIOError, InterruptedError):
+            return -1
+
+
 def send_file(fd: int, file: int, offset: int, count: int) -> int:
     """Send ``count`` octets of an open file from ``offset``; 0 means that the file has ended."""
     try:
         return os.sendfile(fd, file, offset, count)
     except (BlockingIOError, InterruptedError):
         return -1
+
+
+def close_fd(fd: int) -> None:
+    """Close a descriptor."""
+    if cython.compiled:
+        c_close(fd)  # type: ignore[name-defined]
+    else:
+        os.close(fd)
 
 
 def asks(fd: int) -> bool:

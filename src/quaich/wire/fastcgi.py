@@ -344,7 +344,7 @@ def _pairs(data: bytes, head: Head, environ: dict[str, object]) -> None:
         i, start, middle = _pair(data, i, n)
         if middle == start:
             raise ProtocolError(400, "a FastCGI variable without a name")
-        keep(head, environ, data[start:middle].decode("latin-1"), data, middle, i)
+        keep(head, environ, data, start, middle, middle, i)
 
 
 def _pair(data: bytes, start: int, end: int) -> tuple[int, int, int]:

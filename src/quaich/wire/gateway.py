@@ -8,8 +8,13 @@ server load code, change directory or open a file: here they are only strings, a
 remarked that some are there.
 """
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ProtocolError
-from quaich.wire.http1 import Head, read_length
+from quaich.wire.http1 import Field, Head, read_length
 from quaich.wire.target import decode_path
 
 MAX_VARIABLES = 1024
@@ -35,29 +40,84 @@ _DYNAMIC = frozenset(
 )
 """By these a front asks uWSGI to load an application, to choose one, or to change itself."""
 
-_SPECIAL = _DROPPED | _DYNAMIC
+_PLAIN = 0
+_LENGTH = 1
+_DROP = 2
+_LOAD = 3
+
+_MAX_KNOWN = 2048
+_LONGEST_KNOWN = 64
+
+# By name; a front sends the same ones with every request.  As in http1, the list holds them by a
+# hash, where no object has to be made of a name to find it.
+_known: dict[bytes, Field] = {}
+_recent: list[Field] = [Field(b"", _PLAIN, "")] * 256
 
 
 def keep(
-    head: Head, environ: dict[str, object], key: str, data: bytes, start: int, end: int
+    head: Head,
+    environ: dict[str, object],
+    data: bytes,
+    name_start: int,
+    name_end: int,
+    start: int,
+    end: int,
 ) -> None:
-    """Take one variable, whose value is ``data[start:end]``; raises ProtocolError (400)."""
+    """Take one variable, whose name is ``data[name_start:name_end]``, not empty, and whose value is
+    ``data[start:end]``; raises ProtocolError (400)."""
     head.fields += 1
     if head.fields > MAX_VARIABLES:
         raise ProtocolError(400, f"a request of more than {MAX_VARIABLES} variables")
-    if key == "CONTENT_LENGTH":
-        head.content_length = -1
-        if end > start:
-            head.content_length = read_length(data, start, end)
-            if head.stated >= 0 and head.stated != head.content_length:
-                raise ProtocolError(400, "two content lengths that differ")
-            head.stated = head.content_length
-    elif key in _SPECIAL:
-        if key in _DROPPED:
+    field = _field(data, name_start, name_end)
+    meaning = field.meaning
+    if meaning != 0:
+        if meaning == 1:
+            head.content_length = -1
+            if end > start:
+                head.content_length = read_length(data, start, end)
+                if head.stated >= 0 and head.stated != head.content_length:
+                    raise ProtocolError(400, "two content lengths that differ")
+                head.stated = head.content_length
+        elif meaning == 2:
             head.dropped += 1
             return
-        head.dynamic = True
-    environ[key] = data[start:end].decode("latin-1")
+        else:
+            head.dynamic = True
+    environ[field.key] = data[start:end].decode("latin-1")
+
+
+def _field(data: bytes, start: int, end: int) -> Field:
+    """The variable whose name is in ``data[start:end]``, which is not empty."""
+    size = end - start
+    if cython.compiled:
+        p = data
+        place = (size * 7 + p[start] * 31 + p[end - 1]) & 255
+        field = _recent[place]
+        if len(field.name) == size and same(p + start, field.name, size):  # type: ignore
+            return field
+    name = data[start:end]
+    found = _known.get(name)
+    if found is None:
+        found = _learn(name)
+    if cython.compiled and size <= _LONGEST_KNOWN:
+        _recent[place] = found
+    return found
+
+
+def _learn(name: bytes) -> Field:
+    """Classify a variable's name not seen before."""
+    key = name.decode("latin-1")
+    meaning = _PLAIN
+    if key == "CONTENT_LENGTH":
+        meaning = _LENGTH
+    elif key in _DROPPED:
+        meaning = _DROP
+    elif key in _DYNAMIC:
+        meaning = _LOAD
+    field = Field(name, meaning, key)
+    if len(_known) < _MAX_KNOWN and len(name) <= _LONGEST_KNOWN:
+        _known[name] = field
+    return field
 
 
 def complete(head: Head, environ: dict[str, object]) -> None:

@@ -1,7 +1,44 @@
 cimport cython
+
+cpdef enum:
+    MAX_FIELDS = 256
+    MAX_METHOD = 32
+    MAX_EMPTY_LINES = 4
+
 from quaich.wire.target cimport authority, check_host, decode_path
 
 
+cdef extern from "string.h":
+    void *memchr(const void *where, int what, size_t size) nogil
+    int memcmp(const void *a, const void *b, size_t size) nogil
+
+
+cdef inline bint same(const unsigned char *at, const unsigned char *name, Py_ssize_t size) noexcept:
+    return memcmp(at, name, size) == 0
+
+
+cdef inline Py_ssize_t c_find_empty_line(const unsigned char *p, Py_ssize_t begin, Py_ssize_t n) noexcept:
+    # What find() does, without boxing its arguments; a head has few line ends to look at.
+    cdef Py_ssize_t i = begin + 3
+    cdef const unsigned char *at
+    while i < n:
+        at = <const unsigned char *> memchr(p + i, 10, n - i)
+        if at is NULL:
+            return -1
+        i = at - p
+        if p[i - 1] == 13 and p[i - 2] == 10 and p[i - 3] == 13:
+            return i - 3
+        i += 1
+    return -1
+
+
+cdef class Field:
+    cdef readonly bytes name
+    cdef readonly int meaning
+    cdef readonly str key
+
+
+@cython.freelist(64)
 cdef class Head:
     cdef public long long content_length
     cdef public long long stated
@@ -13,6 +50,7 @@ cdef class Head:
     cdef public int minor
     cdef public int fields
     cdef public Py_ssize_t size
+    cdef public Py_ssize_t fields_size
     cdef public int dropped
     cdef public bint dynamic
     cdef public str method
@@ -32,9 +70,19 @@ cpdef check_line(bytes data, Py_ssize_t start, Py_ssize_t end)
     head=Head, p="const unsigned char*", t="const unsigned char*", v="const unsigned char*",
     i=Py_ssize_t, j=Py_ssize_t, name_start=Py_ssize_t, value_start=Py_ssize_t, c=int,
     connection=int, fields=int, size=Py_ssize_t, meaning=int,
-    name=bytes, entry=tuple, key=str, value=str, known=dict, host=str,
+    field=Field, key=str, value=str, host=str,
 )
 cpdef Head parse_head(bytes data, Py_ssize_t start, Py_ssize_t end, dict environ)
+
+@cython.locals(head=Head)
+cpdef Head parse_again(bytes data, Py_ssize_t end, dict environ, Head like)
+
+@cython.locals(
+    p="const unsigned char*", size=Py_ssize_t, place="size_t", field=Field, found=Field, name=bytes,
+)
+cdef Field _field(bytes data, Py_ssize_t start, Py_ssize_t end)
+
+cdef list _recent
 
 @cython.locals(
     p="const unsigned char*", t="const unsigned char*", g="const unsigned char*",

@@ -14,18 +14,24 @@ Rules:
 It does not read bodies (``chunked``), keep time or know sockets.
 """
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ProtocolError
 from quaich.wire.grammar import TARGET, TOKEN, VALUE
 from quaich.wire.target import authority, check_host, decode_path
 
-MAX_FIELDS = 256
-"""Header fields in one head; Apache allows 100, nginx bounds only their octets."""
+if not cython.compiled:
+    MAX_FIELDS = 256
+    """Header fields in one head; Apache allows 100, nginx bounds only their octets."""
 
-MAX_METHOD = 32
-"""Octets of a method; the longest registered one has 17 (UPDATEREDIRECTREF)."""
+    MAX_METHOD = 32
+    """Octets of a method; the longest registered one has 17 (UPDATEREDIRECTREF)."""
 
-MAX_EMPTY_LINES = 4
-"""CRLFs tolerated before a request line (RFC 9112, section 2.2, asks for at least one)."""
+    MAX_EMPTY_LINES = 4
+    """CRLFs tolerated before a request line (RFC 9112, section 2.2, asks for at least one)."""
 
 _PLAIN = 0
 _DROP = 1
@@ -49,9 +55,24 @@ _SPECIAL = {
     b"proxy": _DROP,
 }
 
-# Spelling as received -> (meaning, variable).  Clients use few spellings, so nearly every field
-# costs one lookup; the bound keeps invented names from filling memory.
-_known: dict[bytes, tuple[int, str]] = {}
+_LONGEST_KNOWN = 64
+
+
+class Field:
+    """What a field name, in one spelling, stands for: its meaning and its variable."""
+
+    def __init__(self, name: bytes, meaning: int, key: str) -> None:
+        self.name = name
+        self.meaning = meaning
+        self.key = key
+
+
+# By the spelling that was received.  Clients use few, so nearly every field costs one lookup; the
+# bound keeps invented names from filling memory.
+_known: dict[bytes, Field] = {}
+
+# The same by a hash of length and two octets, where no object has to be made of a name to find it.
+_recent: list[Field] = [Field(b"", _PLAIN, "")] * 256
 
 
 class Head:
@@ -61,8 +82,9 @@ class Head:
     ``absolute`` tells that the target named the host, which then outranks the Host field (RFC 9112,
     section 3.2.2); ``minor`` is the minor version;
     ``fields`` and ``size`` are the number of variables and the octets they would take in a uwsgi
-    packet, which is what uWSGI's request log shows; ``dropped`` counts fields left out for their
-    names; ``dynamic`` tells that a uwsgi packet has variables that want code to be loaded.
+    packet, which is what uWSGI's request log shows, and ``fields_size`` is the header fields' part
+    of these octets; ``dropped`` counts fields left out for their names; ``dynamic`` tells that a
+    uwsgi packet has variables that want code to be loaded.
     """
 
     def __init__(self) -> None:
@@ -76,6 +98,7 @@ class Head:
         self.minor = 1
         self.fields = 0
         self.size = 0
+        self.fields_size = 0
         self.dropped = 0
         self.dynamic = False
         self.method = ""
@@ -93,7 +116,10 @@ def find_end(data: bytes, start: int, seen: int) -> int:
     begin = seen - 3
     if begin < start:
         begin = start
-    at = data.find(b"\r\n\r\n", begin)
+    if cython.compiled:
+        at: int = c_find_empty_line(data, begin, len(data))  # type: ignore[name-defined]
+    else:
+        at = data.find(b"\r\n\r\n", begin)
     if at >= 0:
         return at + 4
     p = data
@@ -146,7 +172,6 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
     p = data
     t = TOKEN
     v = VALUE
-    known = _known
     head = Head()
     i = _request_line(data, start, end, head, environ)
     host: str | None = None
@@ -168,7 +193,7 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
             raise _bad_name(data, name_start, i, end)
         if i == name_start:
             raise ProtocolError(400, "a field without a name")
-        name = p[name_start:i]
+        field = _field(data, name_start, i)
         i += 1
         while i < end and (p[i] == 32 or p[i] == 9):
             i += 1
@@ -184,15 +209,12 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
         fields += 1
         if fields > MAX_FIELDS:
             raise ProtocolError(431, f"more than {MAX_FIELDS} header fields")
-        entry = known.get(name)
-        if entry is None:
-            entry = _learn(name)
-        meaning = entry[0]
+        meaning = field.meaning
         if meaning == 1:
             head.dropped += 1
             continue
         value = p[value_start:j].decode("latin-1")
-        key = entry[1]
+        key = field.key
         if meaning != 0:
             if meaning == 2:
                 if host is not None:
@@ -235,6 +257,28 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
         head.keep_alive = connection == 2
     head.fields += fields - head.dropped
     head.size += size
+    head.fields_size = size
+    return head
+
+
+def parse_again(data: bytes, end: int, environ: dict[str, object], like: Head) -> Head | None:
+    """Read a head whose fields, octet by octet, are those of ``like``, which named no host in its
+    target; None when its request line gives them another meaning.
+
+    ``environ`` holds the variables of ``like`` already.
+    """
+    head = Head()
+    _request_line(data, 0, end, head, environ)
+    if head.minor != like.minor or head.absolute:
+        return None
+    head.content_length = like.content_length
+    head.chunked = like.chunked
+    head.keep_alive = like.keep_alive
+    head.expect_continue = like.expect_continue
+    head.dropped = like.dropped
+    head.fields = like.fields
+    head.fields_size = like.fields_size
+    head.size += like.fields_size
     return head
 
 
@@ -252,7 +296,10 @@ def _request_line(data: bytes, start: int, end: int, head: Head, environ: dict[s
         raise ProtocolError(501, f"a method longer than {MAX_METHOD} octets")
     if i >= end or p[i] != 32:
         raise ProtocolError(400, "no single space after the method")
-    method = p[start:i].decode("latin-1")
+    if i - start == 3 and p[start] == 71 and p[start + 1] == 69 and p[start + 2] == 84:
+        method = "GET"
+    else:
+        method = p[start:i].decode("latin-1")
     i += 1
     target_start = i
     query = -1
@@ -273,7 +320,9 @@ def _request_line(data: bytes, start: int, end: int, head: Head, environ: dict[s
     i += 1
     if i + 9 >= end:
         raise ProtocolError(400, "the request line is cut short")
-    if p[i : i + 5] != b"HTTP/" or p[i + 6] != 46:
+    if p[i] != 72 or p[i + 1] != 84 or p[i + 2] != 84 or p[i + 3] != 80 or p[i + 4] != 47:
+        raise ProtocolError(400, "no HTTP version at the end of the request line")
+    if p[i + 6] != 46:
         raise ProtocolError(400, "no HTTP version at the end of the request line")
     major = p[i + 5] - 48
     minor = p[i + 7] - 48
@@ -324,7 +373,25 @@ def _bad_name(data: bytes, start: int, i: int, end: int) -> ProtocolError:
     return ProtocolError(400, "a field name with an octet it may not hold, or without a colon")
 
 
-def _learn(name: bytes) -> tuple[int, str]:
+def _field(data: bytes, start: int, end: int) -> Field:
+    """The field whose name is in ``data[start:end]``, which is not empty."""
+    size = end - start
+    if cython.compiled:
+        p = data
+        place = (size * 7 + p[start] * 31 + p[end - 1]) & 255
+        field = _recent[place]
+        if len(field.name) == size and same(p + start, field.name, size):  # type: ignore
+            return field
+    name = data[start:end]
+    found = _known.get(name)
+    if found is None:
+        found = _learn(name)
+    if cython.compiled and size <= _LONGEST_KNOWN:
+        _recent[place] = found
+    return found
+
+
+def _learn(name: bytes) -> Field:
     """Classify a field name not seen in this spelling before."""
     lower = name.lower()
     meaning = _SPECIAL.get(lower, _PLAIN)
@@ -334,10 +401,10 @@ def _learn(name: bytes) -> tuple[int, str]:
         key = lower.decode("latin-1").upper().replace("-", "_")
     else:
         key = "HTTP_" + lower.decode("latin-1").upper().replace("-", "_")
-    entry = (meaning, key)
-    if len(_known) < _MAX_KNOWN and len(name) <= 64:
-        _known[name] = entry
-    return entry
+    field = Field(name, meaning, key)
+    if len(_known) < _MAX_KNOWN and len(name) <= _LONGEST_KNOWN:
+        _known[name] = field
+    return field
 
 
 def read_length(data: bytes, start: int, end: int) -> int:

@@ -5,6 +5,11 @@ checked; what only a server may say (Transfer-Encoding, Connection and other hop
 taken out of its headers.  No octet of a status or header can begin a line of its own.
 """
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ApplicationError
 from quaich.wire.grammar import DIGITS, TOKEN_OCTETS, VALUE_OCTETS
 
@@ -15,10 +20,12 @@ SERVER = 3
 CONNECTION = 4
 HOP = 5
 
-NO_BODY = 0
-SIZED = 1
-CHUNKED = 2
-UNTIL_CLOSE = 3
+if not cython.compiled:
+    # Compiled, they are C's, from the .pxd; so elsewhere.
+    NO_BODY = 0
+    SIZED = 1
+    CHUNKED = 2
+    UNTIL_CLOSE = 3
 
 _SPECIAL = {
     "content-length": LENGTH,
@@ -41,6 +48,11 @@ _names: dict[str, int] = {}
 _lengths: dict[int, bytes] = {}
 _statuses: dict[str, int] = {}
 
+# The last head checked for each status.  Most applications give the same fields again and again.
+_heads: dict[str, "ReplyHead"] = {}
+_MAX_HEADS = 64
+_MAX_KEPT = 4096
+
 _OVERFULL = 65536
 """Octets of one reply's headers; the fronts refuse far less (nginx 4 or 8 KiB by default)."""
 
@@ -50,10 +62,14 @@ class ReplyHead:
 
     ``lines`` is the status and the fields to send, joined by CRLF and encoded; ``length`` is the
     promised Content-Length or -1; ``close`` that the application asked to close the connection;
-    ``removed`` the names of fields that were taken out.
+    ``removed`` the names of fields that were taken out.  A head that passed may serve for many
+    replies, and is not changed; ``items`` are the fields it was made of, where each is a tuple of
+    two strings and no subclass of these, and ``start`` is how it was last sent.
     """
 
     def __init__(self) -> None:
+        self.items: list[tuple[str, str]] | None = None
+        self.start: Start | None = None
         self.lines = b""
         self.status = 0
         self.count = 0
@@ -64,8 +80,51 @@ class ReplyHead:
         self.removed: list[str] | None = None
 
 
+class Start:
+    """The first octets of a reply, and what they were made from: the Date field, what the server
+    adds, and the length where it adds that."""
+
+    def __init__(self, octets: bytes, date: bytes, added: int, size: int) -> None:
+        self.octets = octets
+        self.date = date
+        self.added = added
+        self.size = size
+
+
 def check_head(status: object, headers: object) -> ReplyHead:
     """Check what was given to ``start_response``; raises ApplicationError naming the mistake."""
+    if type(status) is str and type(headers) is list:
+        known = _heads.get(status)
+        if known is not None and _same(known.items, headers):
+            return known
+        head = _check(status, headers)
+        if head.items is not None and (known is not None or len(_heads) < _MAX_HEADS):
+            _heads[status] = head
+        return head
+    return _check(status, headers)
+
+
+def _same(items: list[tuple[str, str]] | None, headers: list[object]) -> bool:
+    """Whether ``headers`` are the fields in ``items``."""
+    assert items is not None
+    count = len(items)
+    if len(headers) != count:
+        return False
+    for i in range(count):
+        item = headers[i]
+        known = items[i]
+        if item is not known:
+            if type(item) is not tuple or len(item) != 2:
+                return False
+            name, value = item
+            if type(name) is not str or type(value) is not str:
+                return False
+            if name != known[0] or value != known[1]:
+                return False
+    return True
+
+
+def _check(status: object, headers: object) -> ReplyHead:
     head = ReplyHead()
     if not isinstance(status, str):
         raise ApplicationError(f"start_response: status must be a str, got {_kind(status)}")
@@ -79,7 +138,10 @@ def check_head(status: object, headers: object) -> ReplyHead:
     if len(status) == 3:
         status = f"{status} {_reason(code)}"
     parts: list[str] = [status]
-    for item in headers:
+    plain = True
+    # As it is now: a thread of the application's may change its own list.
+    items = headers[:]
+    for item in items:
         if not isinstance(item, tuple) or len(item) != 2:
             raise ApplicationError(
                 f"start_response: a header must be a tuple of name and value, got {_shown(item)}"
@@ -89,7 +151,8 @@ def check_head(status: object, headers: object) -> ReplyHead:
             raise ApplicationError(
                 f"start_response: header names and values must be str, got {_shown(item)}"
             )
-        if type(name) is not str or type(value) is not str:
+        if type(item) is not tuple or type(name) is not str or type(value) is not str:
+            plain = False
             name, value = _exact(name), _exact(value)
         known = _names.get(name)
         meaning = _learn(name) if known is None else known
@@ -130,6 +193,8 @@ def check_head(status: object, headers: object) -> ReplyHead:
     if len(lines) > _OVERFULL:
         raise ApplicationError(f"start_response: headers of more than {_OVERFULL} octets")
     head.lines = lines
+    if plain and type(items) is list and len(lines) <= _MAX_KEPT:
+        head.items = items
     return head
 
 
@@ -216,7 +281,10 @@ def has_no_body(status: int, is_head: bool) -> bool:
 
 def chunk(data: bytes) -> bytes:
     """``data`` as one chunk of a chunked body; never empty, which would end the body."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    if cython.compiled:
+        return c_chunk(data)  # type: ignore[name-defined, no-any-return]
+    else:
+        return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 LAST_CHUNK = b"0\r\n\r\n"

@@ -57,7 +57,7 @@ def parse_request(data: bytes, start: int, end: int, environ: dict[str, object])
         value_end = data.find(b"\0", key_end + 1, last) if key_end > i else -1
         if value_end < 0:
             raise ProtocolError(400, "an SCGI variable without a name, a value or an end")
-        keep(head, environ, data[i:key_end].decode("latin-1"), data, key_end + 1, value_end)
+        keep(head, environ, data, i, key_end, key_end + 1, value_end)
         i = value_end + 1
     if not length or environ["CONTENT_LENGTH"] != length.decode("latin-1"):
         raise ProtocolError(400, "an SCGI request with an empty CONTENT_LENGTH, or with two")

@@ -59,8 +59,7 @@ def parse_packet(data: bytes, start: int, end: int, environ: dict[str, object]) 
         i = value_start + value_length
         if i > end:
             raise ProtocolError(400, "a uwsgi packet with a value over its end")
-        key = p[key_start : key_start + key_length].decode("latin-1")
-        keep(head, environ, key, data, value_start, i)
+        keep(head, environ, data, key_start, key_start + key_length, value_start, i)
     if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" not in environ:
         raise ProtocolError(411, "a transfer coding without a content length")
     head.size = end - start - 4

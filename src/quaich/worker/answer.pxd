@@ -9,6 +9,14 @@ from quaich.worker.outbox cimport flush, push, push_both, push_end, put_region
 from quaich.worker.record cimport Recorder, describe
 from quaich.wsgi.call cimport Exchange, Stamp
 
+cpdef enum:
+    NEXT = 0
+    FLUSH = 1
+    SUSPEND = 2
+    CLOSE = 3
+    ABORT = 4
+    SLOW = 100000
+
 
 cdef class Answerer:
     cdef public object choose
@@ -33,9 +41,9 @@ cdef class Answerer:
     cdef public long long left
     cdef public object on_spent
 
-    @cython.locals(head=Head, environ=dict, second="long long")
+    @cython.locals(head=Head, environ=dict, second="long long", exchange=Exchange)
     cpdef int answer(self, Connection conn, int thread, object context) except -1
-    @cython.locals(exchange=Exchange, environ=dict)
+    @cython.locals(exchange=Exchange, environ=dict, application=object, kind=object)
     cpdef int call(self, Connection conn) except -1
     cpdef int resume(self, Connection conn) except -1
     @cython.locals(

@@ -20,6 +20,11 @@ from contextvars import Context
 from threading import get_ident
 from typing import Any
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ApplicationError
 from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Slot
@@ -34,22 +39,21 @@ from quaich.worker.record import Recorder, describe
 from quaich.wsgi.call import Exchange, Stamp
 from quaich.wsgi.files import FileWrapper
 
-NEXT = 0
-"""Answered; the connection may carry another request."""
-FLUSH = 1
-"""The application is done; octets wait for the kernel."""
-SUSPEND = 2
-"""The application has more to give when the client has read what waits."""
-CLOSE = 3
-"""Answered; the connection ends."""
-ABORT = 4
-"""Not answered to the end; the connection ends so that the client can tell."""
+if not cython.compiled:
+    NEXT = 0
+    """Answered; the connection may carry another request."""
+    FLUSH = 1
+    """The application is done; octets wait for the kernel."""
+    SUSPEND = 2
+    """The application has more to give when the client has read what waits."""
+    CLOSE = 3
+    """Answered; the connection ends."""
+    ABORT = 4
+    """Not answered to the end; the connection ends so that the client can tell."""
 
-SLOW = 100000
-"""Microseconds after which a piece was slow: its client is looked for before the next is made."""
-
-JOIN = 32768
-"""Up to this size a body is copied behind its head for one send; copying more costs more."""
+    SLOW = 100000
+    """Microseconds after which a piece was slow: its client is looked for before the next is
+    made."""
 
 Application = Callable[[dict[str, Any], Any], Any]
 
@@ -107,14 +111,13 @@ class Answerer:
         self.on_spent: Callable[[], None] = lambda: None
 
     def answer(self, conn: Connection, thread: int, context: Context | None) -> int:
-        """Answer the whole request in ``conn``; one of the outcomes above.
+        """Answer the whole request in ``conn``, since ``conn.began``; one of the outcomes above.
 
         ``context`` is given when suspended iterators of this thread hold its own context.
         """
         head = conn.head
         environ = conn.environ
         assert head is not None and environ is not None
-        conn.began = micros()
         second = conn.began // 1000000
         if second != self.stamp_second:
             self.stamp_second = second
@@ -129,7 +132,8 @@ class Answerer:
             self.dynamic(environ)
         if self.recorder is not None:
             self.recorder.begin(conn)
-        conn.exchange = Exchange(
+        exchange = Exchange.__new__(Exchange)
+        exchange.open(
             conn,
             conn.http,
             head.minor,
@@ -141,10 +145,11 @@ class Answerer:
         )
         if conn.opened:
             conn.opened = False
-            conn.exchange.opened = True
+            exchange.opened = True
         elif conn.door.cgi:
-            conn.exchange.line = b"Status: "
-            conn.exchange.delimited = conn.fastcgi is not None
+            exchange.cgi = True
+            exchange.delimited = conn.fastcgi is not None
+        conn.exchange = exchange
         if context is not None:
             conn.context = context
             return context.run(self.call, conn)
@@ -213,11 +218,15 @@ class Answerer:
                     )
                 if not piece:
                     continue
-                push(conn, exchange.part(piece))
+                if exchange.begun:
+                    push(conn, exchange.framed(piece))
+                else:
+                    push_both(conn, exchange.begin(-1), exchange.framed(piece))
                 if conn.gone or exchange.complaint or exchange.framing == 0:
                     break
                 if conn.out:
-                    self.slot.pause(conn.home, micros())
+                    conn.app_ended = micros()
+                    self.slot.pause(conn.home, conn.app_ended)
                     return SUSPEND
                 now = micros()
                 if now - last > SLOW and peer_state(conn.fd) == 2:
@@ -236,6 +245,8 @@ class Answerer:
         """A reply that is all here: one head with its true length, one send."""
         if type(result) is bytes:
             body = result
+        elif type(result) is list and len(result) == 1 and type(result[0]) is bytes:
+            body = result[0]
         else:
             for piece in result:
                 if type(piece) is not bytes:
@@ -250,10 +261,7 @@ class Answerer:
         head = exchange.begin(len(body))
         body = exchange.framed(body)
         exchange.check_promise()
-        if len(body) <= JOIN:
-            push(conn, head + body)
-        else:
-            push_both(conn, head, body)
+        push_both(conn, head, body)
 
     def _file(self, conn: Connection, exchange: Exchange, wrapper: FileWrapper) -> bool:
         """Let the kernel send a file; False when it is none and must be read."""
@@ -332,7 +340,7 @@ class Answerer:
         conn.how = ""
         conn.unserved = False
         start_over(conn)
-        if conn.gone or exchange.broken:
+        if conn.gone or exchange.broken():
             return ABORT
         return CLOSE if exchange.close else NEXT
 

@@ -1,6 +1,13 @@
+cimport cython
 from quaich.wire.fastcgi cimport Responder
 from quaich.wire.http1 cimport Head
 from quaich.wsgi.call cimport Exchange
+
+cpdef enum:
+    HEAD = 0
+    BODY = 1
+    REPLY = 2
+    LINGER = 3
 
 
 cdef class Door:
@@ -25,7 +32,9 @@ cdef class Region:
     cdef public bint framed
 
 
+@cython.freelist(64)
 cdef class Connection:
+    cdef open(self, int fd, Door door, str address, str port, object writer)
     cdef public int fd
     cdef public object writer
     cdef public Door door
@@ -71,4 +80,4 @@ cdef class Connection:
     cdef public dict variables
     cdef public Responder fastcgi
 
-    cpdef meet(self, str address, int port)
+    cpdef meet(self, str address, str port)

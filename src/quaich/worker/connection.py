@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 from contextvars import Context
 from typing import Any, Protocol
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.fastcgi import Responder
@@ -16,15 +21,16 @@ from quaich.wire.http1 import Head
 from quaich.wire.reply import refusal
 from quaich.wsgi.call import Exchange
 
-HEAD = 0
-"""A request head is due, or part of one is here."""
-BODY = 1
-"""A head is read; its body is being gathered."""
-REPLY = 2
-"""A reply is due: the application runs, or its octets wait for the kernel."""
-LINGER = 3
-"""Answered and half closed; what the client still sends is thrown away for a moment, since
-closing on unread input would make the kernel throw away the answer too."""
+if not cython.compiled:
+    HEAD = 0
+    """A request head is due, or part of one is here."""
+    BODY = 1
+    """A head is read; its body is being gathered."""
+    REPLY = 2
+    """A reply is due: the application runs, or its octets wait for the kernel."""
+    LINGER = 3
+    """Answered and half closed; what the client still sends is thrown away for a moment, since
+    closing on unread input would make the kernel throw away the answer too."""
 
 
 class Door:
@@ -119,6 +125,10 @@ class Connection:
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
+        self.open(fd, door, address, str(port), writer)
+
+    def open(self, fd: int, door: Door, address: str, port: str, writer: Writer) -> None:
+        """What the constructor does; a method, since compiled code calls it without packing."""
         self.fd = fd
         self.writer = writer
         self.door = door
@@ -164,10 +174,10 @@ class Connection:
         if door.fastcgi:
             self.fastcgi = self.layer = Responder(door.head_limit)
 
-    def meet(self, address: str, port: int) -> None:
+    def meet(self, address: str, port: str) -> None:
         """Learn who the client is."""
         self.address = address
-        self.port = str(port)
+        self.port = port
         self.trusted = address == "" or address.startswith("127.") or address == "::1"
 
     def refusal(self, status: int, detail: str, is_head: bool) -> bytes:

@@ -6,8 +6,13 @@ body is never mistaken for a short one.  A body up to ``memory`` octets is kept 
 one in a temporary file.
 """
 
-import io
+from io import BytesIO
 from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
 
 from quaich.errors import ProtocolError
 from quaich.net.trust import Trust
@@ -15,18 +20,54 @@ from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.fastcgi import Responder
 from quaich.wire.forwarded import FIELDS, client, scheme
 from quaich.wire.gateway import find_path
-from quaich.wire.http1 import Head, check_line, find_end, parse_head, skip_empty_lines
+from quaich.wire.http1 import (
+    Head,
+    check_line,
+    find_end,
+    parse_again,
+    parse_head,
+    skip_empty_lines,
+)
 from quaich.wire.scgi import netstring_size, parse_request
 from quaich.wire.uwsgi import packet_size, parse_packet
-from quaich.worker.connection import BODY, HEAD, REPLY, Connection
+from quaich.worker.connection import Connection, Door
 from quaich.wsgi.environ import url_scheme
 
-MORE = 0
-"""The request is not complete."""
-READY = 1
-"""A whole request is in the connection."""
-CONTINUE = 2
-"""Not complete, and the client waits to be told to send the body."""
+if not cython.compiled:
+    from quaich.worker.connection import BODY, HEAD, REPLY
+
+    MORE = 0
+    """The request is not complete."""
+    READY = 1
+    """A whole request is in the connection."""
+    CONTINUE = 2
+    """Not complete, and the client waits to be told to send the body."""
+
+    TEMPLATES = 64
+    """Heads that are remembered, by the descriptor; 3 KiB each where a client repeats itself."""
+
+    LONGEST_TEMPLATE = 4096
+    """Octets of a head that is remembered."""
+
+
+class Template:
+    """A head as it was received, and, once the same fields came again, what they became.
+
+    A client repeats its fields from request to request, so a connection's next head is compared
+    with its last before it is parsed: the same octets are the same head, and the same fields after
+    another request line are the same fields.  ``environ`` is what parsing left, untouched by any
+    application; ``forwarded`` that a front speaks of the client's connection in it.
+    """
+
+    def __init__(self, door: Door, octets: bytes, fields: bytes) -> None:
+        self.door = door
+        self.octets = octets
+        self.fields = fields
+        self.head: Head | None = None
+        self.environ: dict[str, Any] | None = None
+        self.forwarded = False
+        self.address = ""
+        self.port = ""
 
 
 class Intake:
@@ -42,6 +83,7 @@ class Intake:
         self.body_limit = body_limit
         self.memory = memory
         self.trust = trust
+        self.templates: list[Template | None] = [None] * TEMPLATES
 
     def feed(self, conn: Connection, data: bytes) -> int:
         """Take what arrived; MORE, READY or CONTINUE.  Raises ProtocolError, after which the
@@ -67,24 +109,21 @@ class Intake:
         environ: dict[str, Any]
         head: Head | None
         if conn.http:
-            start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
-            end = find_end(buffer, start, conn.seen)
-            if end < 0 or end - start > self.head_limit:
-                self._incomplete(conn, start, end)
-                return MORE
-            environ = door.environ.copy()
-            environ["REMOTE_ADDR"] = conn.address
-            environ["REMOTE_PORT"] = conn.port
-            head = parse_head(buffer, start, end, environ)
+            if buffer[0] == 13 or not self._known(conn, buffer):
+                start = skip_empty_lines(buffer, 0) if buffer[0] == 13 else 0
+                end = find_end(buffer, start, conn.seen)
+                if end < 0 or end - start > self.head_limit:
+                    self._incomplete(conn, start, end)
+                    return MORE
+                self._read(conn, buffer, start, end)
+            assert conn.head is not None and conn.environ is not None
+            head = conn.head
+            environ = conn.environ
+            end = conn.seen
             if conn.variables is not None:
                 environ.update(conn.variables)
             if self.trust is not None:
                 self._forwarded(conn, environ)
-            elif conn.trusted and (
-                "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
-            ):
-                if url_scheme(environ) == "https":
-                    environ["wsgi.url_scheme"] = "https"
         elif door.cgi:
             environ = {}
             head = self._cgi(conn, environ)
@@ -93,7 +132,9 @@ class Intake:
             end = conn.seen
             buffer = conn.buffer
             find_path(environ)
-            self._complete_environ(conn, environ)
+            self._variables(conn, environ)
+            conn.head = head
+            conn.environ = environ
         else:
             end = packet_size(buffer, 0)
             if end - 4 > self.head_limit:
@@ -104,17 +145,17 @@ class Intake:
                 return MORE
             environ = {}
             head = parse_packet(buffer, 0, end, environ)
-            self._complete_environ(conn, environ)
+            self._variables(conn, environ)
+            conn.head = head
+            conn.environ = environ
         conn.buffer = buffer[end:] if end < size else b""
         conn.seen = 0
-        conn.head = head
-        conn.environ = environ
         if head.chunked:
             conn.decoder = ChunkedDecoder(self.body_limit)
         elif conn.fastcgi is not None and self._streams(conn.fastcgi, head):
             conn.decoder = conn.fastcgi
         elif head.content_length <= 0:
-            environ["wsgi.input"] = io.BytesIO()
+            environ["wsgi.input"] = BytesIO()
             conn.state = REPLY
             return READY
         else:
@@ -136,7 +177,8 @@ class Intake:
             return CONTINUE
         return MORE
 
-    def _complete_environ(self, conn: Connection, environ: dict[str, Any]) -> None:
+    def _variables(self, conn: Connection, environ: dict[str, Any]) -> None:
+        """Make the variables that a front sent an environ."""
         if self.trust is not None:
             self._forwarded(conn, environ)
         complete_environ(environ, conn.door.environ)
@@ -195,6 +237,67 @@ class Intake:
             raise ProtocolError(413, f"a body of more than {limit} octets (limit-post)")
         responder.expect(head.content_length, limit)
         return not responder.done
+
+    def _known(self, conn: Connection, buffer: bytes) -> bool:
+        """Take a head whose fields this connection sent before; False when it must be read."""
+        template = self.templates[conn.fd & TEMPLATES - 1]
+        if template is None or template.door is not conn.door:
+            return False
+        like = template.head
+        if like is None or template.environ is None:
+            return False
+        if buffer.startswith(template.octets):
+            environ = template.environ.copy()
+            conn.head = like
+            conn.seen = len(template.octets)
+        else:
+            at = buffer.find(b"\n") + 1
+            if at == 0 or not buffer.startswith(template.fields, at):
+                return False
+            end = at + len(template.fields)
+            if end > self.head_limit:
+                return False
+            environ = template.environ.copy()
+            head = parse_again(buffer, end, environ, like)
+            if head is None:
+                return False
+            conn.head = head
+            conn.seen = end
+        if template.port is not conn.port or template.address is not conn.address:
+            environ["REMOTE_ADDR"] = conn.address
+            environ["REMOTE_PORT"] = conn.port
+        if template.forwarded and conn.trusted and self.trust is None:
+            _set_scheme(environ)
+        conn.environ = environ
+        return True
+
+    def _read(self, conn: Connection, buffer: bytes, start: int, end: int) -> None:
+        """Read a head, and remember it."""
+        environ: dict[str, Any] = conn.door.environ.copy()
+        environ["REMOTE_ADDR"] = conn.address
+        environ["REMOTE_PORT"] = conn.port
+        environ["wsgi.input"] = None
+        head = parse_head(buffer, start, end, environ)
+        forwarded = "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ
+        if head.minor == 1 and not head.absolute and end - start <= LONGEST_TEMPLATE:
+            place = conn.fd & TEMPLATES - 1
+            template = self.templates[place]
+            fields = buffer[buffer.find(b"\n", start) + 1 : end]
+            # A copy of the variables is made for who comes again, not for who comes once.
+            again = template is not None and template.fields == fields
+            template = Template(conn.door, buffer[start:end], fields)
+            if again:
+                template.head = head
+                template.environ = environ.copy()
+                template.address = conn.address
+                template.port = conn.port
+                template.forwarded = forwarded
+            self.templates[place] = template
+        if forwarded and conn.trusted and self.trust is None:
+            _set_scheme(environ)
+        conn.head = head
+        conn.environ = environ
+        conn.seen = end
 
     def _incomplete(self, conn: Connection, start: int, end: int) -> None:
         """A head that is not all here, or too long: remember, or refuse it.
@@ -273,7 +376,7 @@ class Intake:
         else:
             body = conn.body
             assert body is not None
-            environ["wsgi.input"] = io.BytesIO(body[0] if len(body) == 1 else b"".join(body))
+            environ["wsgi.input"] = BytesIO(body[0] if len(body) == 1 else b"".join(body))
         conn.body = None
         conn.state = REPLY
         return READY
@@ -288,6 +391,12 @@ class Intake:
 
 def _no_room(error: OSError) -> ProtocolError:
     return ProtocolError(503, f"no room to keep a request body: {error.strerror}")
+
+
+def _set_scheme(environ: dict[str, Any]) -> None:
+    scheme = url_scheme(environ)
+    if scheme == "https":
+        environ["wsgi.url_scheme"] = scheme
 
 
 def drop_spool(conn: Connection) -> None:

@@ -1,14 +1,20 @@
 cimport cython
 from quaich.sys.clock cimport micros
-from quaich.sys.io cimport Poller, peek, peer_state, receive, send
+from quaich.sys.io cimport Acceptor, Poller, close_fd, peek, peer_state, receive, send
 from quaich.wire.fastcgi cimport Responder
 from quaich.wire.http1 cimport Head
-from quaich.worker.answer cimport Answerer
-from quaich.worker.connection cimport Connection, Door
+from quaich.worker.answer cimport ABORT, FLUSH, NEXT, SUSPEND, Answerer
+from quaich.worker.connection cimport BODY, HEAD, LINGER, REPLY, Connection, Door
 from quaich.worker.gate cimport Gate
-from quaich.worker.intake cimport Intake
+from quaich.worker.intake cimport CONTINUE, MORE, READY, Intake, drop_spool
 from quaich.worker.outbox cimport flush
 from quaich.worker.record cimport describe
+
+cpdef enum:
+    READ = 16384
+    READ_BODY = 262144
+    PIPELINED = 16
+    LATE = 10000
 
 
 cdef class Lane:
@@ -28,6 +34,7 @@ cdef class Engine(Gate):
     cdef readonly double idle_timeout
     cdef object on_signal
     cdef readonly list lanes
+    cdef readonly unsigned long long clock
     cdef readonly double now
     cdef double resume_at
     cdef readonly bint doors_shut
@@ -53,7 +60,7 @@ cdef class Engine(Gate):
     cdef _look(self, Connection conn, Lane lane)
     @cython.locals(state=int, sent=Py_ssize_t)
     cdef bint _vanished(self, Connection conn) except -1
-    @cython.locals(conn=Connection)
+    @cython.locals(conn=Connection, accepted=tuple, address=str, fd=int, acceptor=Acceptor)
     cdef Connection _accepted(self, Door door)
     @cython.locals(conn=Connection, door=Door)
     cdef _shut_doors(self)
@@ -65,8 +72,10 @@ cdef class Engine(Gate):
     cdef _put_back(self, Connection conn)
     cdef _starved(self, object error)
     cdef bint _is_old(self, Connection conn) except -1
+    @cython.locals(data=bytes, step=int)
     cdef _event(self, Connection conn, Lane lane)
-    @cython.locals(missing="long long", peeked=Py_ssize_t, step=int, head=Head)
+    cdef bytes _receive(self, Connection conn)
+    @cython.locals(missing="long long", peeked=Py_ssize_t, step=int, head=Head, data=bytes)
     cdef bint _sparing(self, Connection conn, Lane lane) except -1
     cdef _filtered(self, Connection conn, bytes data)
     cdef bint _say(self, Connection conn, object reader) except -1
@@ -75,7 +84,7 @@ cdef class Engine(Gate):
     @cython.locals(responder=Responder, data=bytes, taken=bint)
     cdef int _speak(self, Connection conn, int step) except? -2
     cdef _body_deadline(self, Connection conn)
-    @cython.locals(turns=int, outcome=int)
+    @cython.locals(turns=int, outcome=int, context=object)
     cdef _go(self, Connection conn, Lane lane, int step)
     @cython.locals(waited=Py_ssize_t, outcome=int)
     cdef _continue_reply(self, Connection conn, Lane lane)

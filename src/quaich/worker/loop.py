@@ -24,33 +24,53 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from threading import get_ident
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
 from quaich.sys.clock import micros
-from quaich.sys.io import Poller, abort_on_close, asks, half_close, peek, peer_state, receive, send
+from quaich.sys.io import (
+    Poller,
+    abort_on_close,
+    asks,
+    close_fd,
+    half_close,
+    peek,
+    peer_state,
+    receive,
+    send,
+)
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.wire.reply import OPENING
-from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND, Answerer
-from quaich.worker.connection import BODY, HEAD, LINGER, REPLY, Connection, Door, Filter
+from quaich.worker.answer import Answerer
+from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.failure import raised_by_us
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
-from quaich.worker.intake import CONTINUE, READY, Intake, drop_spool
+from quaich.worker.intake import Intake, drop_spool
 from quaich.worker.outbox import flush
 from quaich.worker.record import describe
 
-READ = 16384
-"""Octets asked of the kernel at a time for a head."""
+if not cython.compiled:
+    from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND
+    from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
+    from quaich.worker.intake import CONTINUE, MORE, READY
 
-READ_BODY = 262144
-"""And for a body, of which more is sure to come."""
+    READ = 16384
+    """Octets asked of the kernel at a time for a head."""
 
-PIPELINED = 16
-"""Requests of one connection answered in a row before others get their turn."""
+    READ_BODY = 262144
+    """And for a body, of which more is sure to come."""
 
-LATE = 0.01
-"""Seconds that a request may hold its thread before those who wait meanwhile are suspected to have
-left; and how often one who connects is looked for in any case."""
+    PIPELINED = 16
+    """Requests of one connection answered in a row before others get their turn."""
+
+    LATE = 10000
+    """Microseconds that a request may hold its thread before those who wait meanwhile are suspected
+    to have left; and how often one who connects is looked for in any case."""
 
 SUSPECTS = 128
 """How many are looked for then, one after the other: about as many as a listen queue holds."""
@@ -126,6 +146,7 @@ class Engine(Gate):
         answerer.closing = idle_timeout <= 0
         self.on_signal = on_signal
         self.lanes = [Lane(index) for index in range(threads)]
+        self.clock = 0
         self.now = 0.0
         self.resume_at = 0.0
         self.doors_shut = False
@@ -136,7 +157,8 @@ class Engine(Gate):
     def open(self, signals: int) -> None:
         """Make what this process waits in, and remember the context that requests begin with."""
         super().open(signals)
-        self.now = time.monotonic()
+        self.clock = micros()
+        self.now = self.clock / 1000000
         self.clean = copy_context()
 
     def run(self, lane: Lane) -> None:
@@ -164,8 +186,8 @@ class Engine(Gate):
             if self.unusual and self._unusual(lane):
                 return
             ready = self._wait(lane)
-            now = micros() / 1000000
-            self.now = now
+            self.clock = micros()
+            now = self.now = self.clock / 1000000
             for fd in ready:
                 hung = fd < 0
                 if hung:
@@ -263,7 +285,7 @@ class Engine(Gate):
             conn.hung = True
             lane.suspects = SUSPECTS
         else:
-            lane.look_at = self.now + LATE
+            lane.look_at = self.now + LATE / 1000000
             if lane.suspects:
                 lane.suspects -= 1
 
@@ -287,14 +309,16 @@ class Engine(Gate):
 
     def _accepted(self, door: Door) -> Connection | None:
         try:
-            accepted = door.acceptor.accept()
+            acceptor = door.acceptor
+            accepted = acceptor.accept()
         except OSError as error:
             self._starved(error)
             return None
         if accepted is None:
             return None
         fd, address, port = accepted
-        conn = Connection(fd, door, address, port, self.answerer)
+        conn = Connection.__new__(Connection)
+        conn.open(fd, door, address, str(port), self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
         if door.opening is not None:
             conn.filter = door.opening(conn)
@@ -424,7 +448,7 @@ class Engine(Gate):
             if conn.served == 0 and (not conn.http or conn.address == ""):
                 if conn.layer is None and conn.filter is None and self._sparing(conn, lane):
                     return
-            data = receive(conn.fd, READ if conn.state == HEAD else READ_BODY)
+            data = self._receive(conn)
         except OSError:
             self._drop(conn)
             return
@@ -442,7 +466,29 @@ class Engine(Gate):
                     return
             if conn.state == HEAD and not conn.buffer and conn.served:
                 conn.deadline = self.now + self.http_timeout
-            self._go(conn, lane, self._feed(conn, data))
+            step = self._feed(conn, data)
+            if step == MORE and conn.state == BODY and len(data) == READ and conn.filter is None:
+                # The head brought as much as one reading takes; the rest is likely to be here.
+                try:
+                    data = self._receive(conn)
+                except OSError:
+                    data = None  # it will be said again at the next reading
+                if data:
+                    step = self._feed(conn, data)
+            self._go(conn, lane, step)
+
+    def _receive(self, conn: Connection) -> bytes | None:
+        if conn.state == HEAD:
+            return receive(conn.fd, READ)
+        if (
+            conn.state == BODY
+            and conn.decoder is None
+            and conn.missing < READ_BODY
+            and conn.filter is None
+        ):
+            # No more than the body: what follows it can wait in the kernel.
+            return receive(conn.fd, conn.missing)
+        return receive(conn.fd, READ_BODY)
 
     def _sparing(self, conn: Connection, lane: Lane) -> bool:
         """Read, and leave the end of a request in the kernel until its reply is whole; False where
@@ -569,9 +615,12 @@ class Engine(Gate):
                 self._drop(conn)
                 return
             context = self.clean.copy() if lane.suspended else None
+            # What was done since the clock was read is no more than this request's own reading.
+            conn.began = self.clock
             outcome = self.answerer.answer(conn, lane.index, context)
-            self.now = micros() / 1000000
-            if self.now - conn.began / 1000000 > LATE:
+            self.clock = conn.app_ended
+            self.now = self.clock / 1000000
+            if self.clock - conn.began > LATE:
                 lane.suspects = SUSPECTS
             if outcome != NEXT:
                 self._outcome(conn, lane, outcome)
@@ -612,7 +661,8 @@ class Engine(Gate):
             self._unsuspend(conn)
             lane.conn = conn
             outcome = self.answerer.resume(conn)
-            self.now = micros() / 1000000
+            self.clock = conn.app_ended
+            self.now = self.clock / 1000000
             self._outcome_or_next(conn, lane, outcome)
 
     def _outcome_or_next(self, conn: Connection, lane: Lane, outcome: int) -> None:
@@ -734,7 +784,7 @@ class Engine(Gate):
                 # A child that the application forked may hold a copy of the descriptor; then
                 # closing alone would leave it in the epoll, reporting for ever.
                 self.poller.remove(conn.fd)
-            os.close(conn.fd)
+            close_fd(conn.fd)
         except OSError as error:
             self.log.error(f"close failed: {error.strerror}")
 

@@ -1,5 +1,5 @@
 cimport cython
-from quaich.sys.io cimport send
+from quaich.sys.io cimport send, send_both
 from quaich.wire.fastcgi cimport Responder
 from quaich.worker.connection cimport Connection, Region
 from quaich.wsgi.call cimport Exchange
@@ -12,6 +12,7 @@ cdef _put(Connection conn, bytes data)
 cdef bytes _encoded(Connection conn, bytes data)
 @cython.locals(responder=Responder, exchange=Exchange)
 cpdef push_end(Connection conn)
+@cython.locals(sent=Py_ssize_t)
 cpdef push_both(Connection conn, bytes head, bytes body)
 @cython.locals(sent=Py_ssize_t)
 cpdef bint flush(Connection conn) except -1

@@ -4,10 +4,9 @@ Nothing here waits, and nothing here raises for a client that is gone: that is n
 connection, whose owner ends what it began.
 """
 
-import os
 from collections import deque
 
-from quaich.sys.io import send, send_file
+from quaich.sys.io import send, send_both, send_file
 from quaich.wire.fastcgi import MOST
 from quaich.worker.connection import Connection, Region
 
@@ -48,7 +47,7 @@ def _encoded(conn: Connection, data: bytes) -> bytes:
     data = layer.encode(data)
     responder = conn.fastcgi
     exchange = conn.exchange
-    if responder is not None and exchange is not None and exchange.whole:
+    if responder is not None and exchange is not None and exchange.whole():
         # Known to be the last, it is sent with its end in one call.
         data += responder.end()
     return data
@@ -59,11 +58,12 @@ def push_end(conn: Connection) -> None:
     responder = conn.fastcgi
     exchange = conn.exchange
     assert responder is not None and exchange is not None
-    if not responder.ended and not exchange.broken:
+    if not responder.ended and not exchange.broken():
         _put(conn, responder.end())
 
 
 def push_both(conn: Connection, head: bytes, body: bytes) -> None:
+    """Send a reply's head and its body behind what waits."""
     if conn.layer is not None:
         push(conn, head + body)
         return
@@ -72,14 +72,14 @@ def push_both(conn: Connection, head: bytes, body: bytes) -> None:
         push(conn, body)
         return
     try:
-        sent = os.writev(conn.fd, (head, body))
-    except (BlockingIOError, InterruptedError):
-        sent = 0
+        sent = send_both(conn.fd, head, body)
     except OSError:
         conn.gone = True
         return
     if sent == len(head) + len(body):
         return
+    if sent < 0:
+        sent = 0
     if conn.out is None:
         conn.out = deque()
     if sent < len(head):

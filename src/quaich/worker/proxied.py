@@ -23,7 +23,7 @@ class Proxied:
             return b""
         client = parse(self.held[:size])
         if client is not None:
-            conn.meet(client.address, client.port)
+            conn.meet(client.address, str(client.port))
             if client.secure:
                 conn.variables = SECURE
         following = conn.filter = self.following

@@ -1,5 +1,14 @@
 cimport cython
-from quaich.wire.reply cimport ReplyHead, check_head, content_length, has_no_body
+
+cdef enum:
+    _LENGTH = 1
+    _CODING = 2
+    _STAMP = 4
+    _CLOSE = 8
+    _KEEP = 16
+    _CGI = 32
+
+from quaich.wire.reply cimport CHUNKED, NO_BODY, SIZED, UNTIL_CLOSE, ReplyHead, Start, check_head, chunk, content_length, has_no_body
 
 
 cdef class Stamp:
@@ -7,6 +16,7 @@ cdef class Stamp:
     cdef public bytes date
 
 
+@cython.freelist(16)
 cdef class Exchange:
     cdef public object sink
     cdef public bint http
@@ -23,14 +33,19 @@ cdef class Exchange:
     cdef public Py_ssize_t head_size
     cdef public long long sent
     cdef public str complaint
-    cdef public bytes line
+    cdef public bint cgi
     cdef public bint delimited
 
-    @cython.locals(head=ReplyHead, extra=bytes, out=bytes)
+    cdef open(self, object sink, bint http, int minor, bint keep_alive, bint is_head, Stamp stamp)
+    @cython.locals(head=ReplyHead, added=int, date=bytes, start=Start)
     cpdef bytes begin(self, long long size)
+    @cython.locals(out=bytes)
+    cdef bytes _start(self, ReplyHead head, int added, long long size)
     cpdef bytes part(self, bytes data)
     @cython.locals(size=Py_ssize_t, framing=int)
     cpdef bytes framed(self, bytes data)
     @cython.locals(out=bytes)
     cpdef bytes finish(self)
     cpdef check_promise(self)
+    cpdef bint whole(self) except -1
+    cpdef bint broken(self) except -1

@@ -10,15 +10,17 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.errors import ApplicationError
 from quaich.wire.reply import (
-    CHUNKED,
     LAST_CHUNK,
-    NO_BODY,
     OPENING,
-    SIZED,
-    UNTIL_CLOSE,
     ReplyHead,
+    Start,
     check_head,
     chunk,
     content_length,
@@ -36,6 +38,21 @@ class Sink(Protocol):
 
     def write_through(self, data: bytes) -> None:
         """Send ``data``, waiting if too much is queued already; raises OSError."""
+
+
+if not cython.compiled:
+    from quaich.wire.reply import CHUNKED, NO_BODY, SIZED, UNTIL_CLOSE
+
+    # What the server adds to a head.
+    _LENGTH = 1
+    _CODING = 2
+    _STAMP = 4
+    _CLOSE = 8
+    _KEEP = 16
+    # And that a front reads it, which takes the status out of it (RFC 3875, section 6.3.3).
+    _CGI = 32
+
+_STATUS = b"Status: "
 
 
 class Stamp:
@@ -63,14 +80,20 @@ class Exchange:
 
     ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
     where the front frames the reply; ``close`` whether the connection ends after this reply;
-    ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more; ``line``
-    is what stands before the status, and ``delimited`` that the protocol tells where a reply ends
-    whose length is not known.
+    ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more; ``cgi``
+    that it is a CGI reply, and ``delimited`` that the protocol tells where one ends whose length is
+    not known.
     """
 
     def __init__(
         self, sink: Sink, http: bool, minor: int, keep_alive: bool, is_head: bool, stamp: Stamp
     ) -> None:
+        self.open(sink, http, minor, keep_alive, is_head, stamp)
+
+    def open(
+        self, sink: Sink, http: bool, minor: int, keep_alive: bool, is_head: bool, stamp: Stamp
+    ) -> None:
+        """What the constructor does; a method, since compiled code calls it without packing."""
         self.sink = sink
         self.http = http
         self.minor = minor
@@ -86,7 +109,7 @@ class Exchange:
         self.head_size = 0
         self.sent = 0
         self.complaint = ""
-        self.line = b"HTTP/1.1 "
+        self.cgi = False
         self.delimited = False
 
     def start_response(
@@ -105,7 +128,11 @@ class Exchange:
         elif self.head is not None:
             raise ApplicationError("start_response was called a second time without exc_info")
         self.head = check_head(status, headers)
-        return self.write
+        return self
+
+    def __call__(self, data: bytes) -> None:
+        """PEP 3333's write, as ``start_response`` gives it: the reply itself."""
+        self.write(data)
 
     def write(self, data: bytes) -> None:
         """PEP 3333's write: send ``data`` now."""
@@ -127,37 +154,57 @@ class Exchange:
         self.begun = True
         if head.close:
             self.close = True
-        extra = b""
+        added = 0
         if has_no_body(head.status, self.is_head):
             self.framing = NO_BODY
             if size > 0 and head.length < 0 and head.status == 200:
-                extra = content_length(size)
+                added = _LENGTH
         elif head.length >= 0:
             self.framing = SIZED
             self.left = head.length
         elif size >= 0:
             self.framing = SIZED
             self.left = size
-            extra = content_length(size)
+            added = _LENGTH
         elif self.http and self.minor > 0:
             self.framing = CHUNKED
-            extra = b"\r\nTransfer-Encoding: chunked"
+            added = _CODING
         else:
             self.framing = UNTIL_CLOSE
             self.close = self.close or not self.delimited
-        out: bytes
+        if not added & _LENGTH:
+            size = -1
         if self.http:
-            if not head.has_server:
-                extra += self.stamp.server
-            if not head.has_date:
-                extra += self.stamp.date
+            added |= _STAMP
             if self.close:
-                extra += b"\r\nConnection: close"
+                added |= _CLOSE
             elif self.minor == 0:
-                extra += b"\r\nConnection: keep-alive"
-        out = self.line + head.lines + extra + b"\r\n\r\n"
-        self.head_size = len(out)
-        return out[len(OPENING) :] if self.opened else out
+                added |= _KEEP
+        if self.cgi:
+            added |= _CGI
+        date = self.stamp.date
+        start = head.start
+        if start is None or start.added != added or start.size != size or start.date is not date:
+            start = head.start = Start(self._start(head, added, size), date, added, size)
+        self.head_size = len(start.octets)
+        return start.octets[len(OPENING) :] if self.opened else start.octets
+
+    def _start(self, head: ReplyHead, added: int, size: int) -> bytes:
+        out = (_STATUS if added & _CGI else OPENING) + head.lines
+        if added & _LENGTH:
+            out += content_length(size)
+        if added & _CODING:
+            out += b"\r\nTransfer-Encoding: chunked"
+        if added & _STAMP:
+            if not head.has_server:
+                out += self.stamp.server
+            if not head.has_date:
+                out += self.stamp.date
+        if added & _CLOSE:
+            out += b"\r\nConnection: close"
+        if added & _KEEP:
+            out += b"\r\nConnection: keep-alive"
+        return out + b"\r\n\r\n"
 
     def part(self, data: bytes) -> bytes:
         """``data``, framed as the next part of the body, with the head before the first."""
@@ -200,14 +247,12 @@ class Exchange:
             )
             self.close = True
 
-    @property
     def whole(self) -> bool:
         """Whether all that the reply can have is made: nothing more follows its last part."""
         return self.begun and (
             self.framing == NO_BODY or (self.framing == SIZED and self.left == 0)
         )
 
-    @property
     def broken(self) -> bool:
         """Whether the connection must not look like it ended well: the promise is not kept."""
         return self.begun and self.framing == SIZED and self.left > 0

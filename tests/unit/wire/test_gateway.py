@@ -11,7 +11,8 @@ def read(*pairs: tuple[str, bytes]) -> tuple[Head, dict[str, object]]:
     head = Head()
     environ: dict[str, object] = {}
     for name, value in pairs:
-        keep(head, environ, name, value, 0, len(value))
+        octets = name.encode("latin-1")
+        keep(head, environ, octets + value, 0, len(octets), len(octets), len(octets + value))
     complete(head, environ)
     return head, environ
 

@@ -194,3 +194,42 @@ def test_refusals(status: int) -> None:
     assert b"\r\nContent-Length: %d" % len(body) in head
     assert b"\r\nConnection: close" in head
     assert refusal(status, "a reason", True) == head + b"\r\n\r\n"
+
+
+class TestHeadsThatComeAgain:
+    def test_the_same_fields_are_checked_once(self) -> None:
+        first = check_head("200 OK", [("X-Again", "1"), ("X-B", "2")])
+        assert check_head("200 OK", [("X-Again", "1"), ("X-B", "2")]) is first
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [("X-Again", "2")],
+            [("X-again", "1")],
+            [("X-Again", "1"), ("X-Again", "1")],
+            [],
+        ],
+    )
+    def test_other_fields_are_read(self, headers: list[tuple[str, str]]) -> None:
+        first = check_head("200 OK", [("X-Again", "1")])
+        second = check_head("200 OK", headers)
+        assert second is not first
+        assert second.lines.split(b"\r\n")[1:] == [f"{n}: {v}".encode() for n, v in headers]
+
+    def test_a_list_that_is_changed_afterwards_changes_nothing(self) -> None:
+        headers = [("X-Again", "1")]
+        first = check_head("201 Created", headers)
+        headers.append(("X-More", "1"))
+        assert b"X-More" not in first.lines
+        assert b"X-More" in check_head("201 Created", headers).lines
+
+    @pytest.mark.parametrize("item", [["X-Again", "1"], ("X-Again", 1), ("X-Again",), None])
+    def test_what_was_refused_is_refused_after_a_good_one(self, item: object) -> None:
+        check_head("200 OK", [("X-Again", "1")])
+        with pytest.raises(ApplicationError):
+            check_head("200 OK", [item])
+
+    def test_a_split_is_refused_after_a_good_one(self) -> None:
+        check_head("200 OK", [("X-Again", "1")])
+        with pytest.raises(ApplicationError, match="split"):
+            check_head("200 OK", [("X-Again", "1\r\nSet-Cookie: a=b")])

@@ -120,7 +120,7 @@ class TestNoBody:
         assert each.framed(b"more") == b""
         assert each.finish() == b""
         assert (each.framing, each.sent, each.close, each.complaint) == (NO_BODY, 0, False, "")
-        assert not each.broken
+        assert not each.broken()
 
     def test_head_promises_what_get_would(self) -> None:
         each = exchange(is_head=True)
@@ -155,10 +155,10 @@ class TestBody:
         each = exchange()
         each.start_response("200 OK", [("Content-Length", "5")])
         each.part(b"hel")
-        assert each.broken
+        assert each.broken()
         assert each.part(b"lo") == b"lo"
         assert each.finish() == b""
-        assert (each.broken, each.close, each.complaint) == (False, False, "")
+        assert (each.broken(), each.close, each.complaint) == (False, False, "")
 
     def test_the_promise_passed(self) -> None:
         each = exchange()
@@ -166,7 +166,7 @@ class TestBody:
         assert each.part(b"hello, world").endswith(b"\r\n\r\nhello")
         assert each.part(b"more") == b""
         assert each.finish() == b""
-        assert (each.sent, each.close, each.broken) == (5, False, False)
+        assert (each.sent, each.close, each.broken()) == (5, False, False)
         assert "more than its Content-Length" in each.complaint
 
     def test_the_promise_broken(self) -> None:
@@ -174,7 +174,7 @@ class TestBody:
         each.start_response("200 OK", [("Content-Length", "5")])
         each.part(b"hell")
         each.finish()
-        assert (each.close, each.broken) == (True, True)
+        assert (each.close, each.broken()) == (True, True)
         assert "1 octets less" in each.complaint
 
     def test_nothing_at_all(self) -> None:
@@ -186,7 +186,7 @@ class TestBody:
         each = exchange()
         each.start_response("200 OK", [("Content-Length", "5")])
         each.finish()
-        assert each.broken
+        assert each.broken()
 
 
 class TestWrite:
