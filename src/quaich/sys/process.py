@@ -91,3 +91,14 @@ def let_go(fd: int) -> None:
         os.dup2(null, fd, inheritable=False)
     finally:
         os.close(null)
+
+
+def memory() -> tuple[int, int]:
+    """Octets of this process's address space, and of it in memory; 0 where /proc is not."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            pages = file.read().split()
+    except OSError:
+        return 0, 0
+    size = os.sysconf("SC_PAGE_SIZE")
+    return int(pages[0]) * size, int(pages[1]) * size

@@ -1,3 +1,4 @@
+from quaich.log.request cimport Answered
 from quaich.wire.http1 cimport Head
 from quaich.wsgi.call cimport Exchange
 
@@ -54,6 +55,6 @@ cdef class Connection:
     cdef public int home
     cdef public unsigned long long began
     cdef public unsigned long long app_ended
-    cdef public tuple record
+    cdef public Answered record
     cdef public str how
     cdef public bint unserved

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextvars import Context
 from typing import Any, Protocol
 
+from quaich.log.request import Answered
 from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.http1 import Head
@@ -109,7 +110,7 @@ class Connection:
         self.home = -1
         self.began = 0
         self.app_ended = 0
-        self.record: tuple[Any, ...] | None = None
+        self.record: Answered | None = None
         self.how = ""
         self.unserved = False
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from quaich.config.effective import Config
-from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
 from quaich.sys.io import Acceptor
-from quaich.worker import grievance, logswitch, resources, startup
+from quaich.worker import grievance, logswitch, requestlog, resources, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Door
@@ -20,7 +19,6 @@ from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
-from quaich.worker.record import Recorder
 from quaich.worker.signals import Signals
 from quaich.wsgi.dynamic import Dynamic, Notices
 from quaich.wsgi.environ import fixed
@@ -80,7 +78,7 @@ def run_worker(
         application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
         slot=mine,
         log=log,
-        recorder=_recorder(config, mine, scoreboard, log),
+        recorder=requestlog.recorder(config, slot, generation, mine, scoreboard, log),
         write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
         noting=config.harakiri > 0,
@@ -149,18 +147,6 @@ def _teller(
             on_spent(f"requests={slot.served()} max-requests={most}")
 
     return tell
-
-
-def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder | None:
-    if config.disable_logging and not config.log_4xx and not config.log_5xx:
-        return None
-    return Recorder(
-        slot=slot,
-        scoreboard=scoreboard,
-        log=log,
-        lines=RequestLog(os.getpid()),
-        statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
-    )
 
 
 def _door(listener: BoundListener, common: dict[str, Any]) -> Door:

@@ -60,7 +60,7 @@ BY_GROUP = {
 
 _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
-    STATISTICS: "py-tracebacker memory-report",
+    STATISTICS: "py-tracebacker",
     SPOOLER: (
         "spooler-harakiri spooler-import spooler-pyimport spooler-py-import "
         "spooler-python-import touch-spoolers-reload"

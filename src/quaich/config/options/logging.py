@@ -1,7 +1,9 @@
 """Rows: what is logged, and where to."""
 
 from quaich.config import kinds
-from quaich.config.options.row import NO_ARGUMENT, Option
+from quaich.config.options.row import DIFFERS, NO_ARGUMENT, OPTIONAL, Option
+
+_OWN = "quaich's own"
 
 OPTIONS = (
     Option(
@@ -35,5 +37,115 @@ OPTIONS = (
         "log requests answered 5xx even when request logging is off",
         arg=NO_ARGUMENT,
         default=False,
+    ),
+    Option(
+        "log-slow",
+        kinds.NUMBER,
+        "logging",
+        "log requests that took this many milliseconds even when request logging is off",
+        default=0,
+    ),
+    Option(
+        "log-big",
+        kinds.size(),
+        "logging",
+        "log requests with a body of this many bytes even when request logging is off",
+        default=0,
+    ),
+    Option(
+        "log-zero",
+        kinds.FLAG,
+        "logging",
+        "log requests answered without a body even when request logging is off",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "log-sendfile",
+        kinds.FLAG,
+        "logging",
+        "log requests answered with a file by sendfile even when request logging is off",
+        default=False,
+    ),
+    Option(
+        "log-ioerror",
+        kinds.FLAG,
+        "logging",
+        "log requests whose client could not be written to even when request logging is off",
+        default=False,
+    ),
+    Option(
+        "log-format",
+        kinds.STRING,
+        "logging",
+        "the form of a request line: %(method), %(uri), %(status), %(var.HTTP_HOST) and so on",
+        aliases=("logformat",),
+        relation=DIFFERS,
+        why="what a client sent is escaped: \\xhh for all but visible ASCII, and between double "
+        "quotes for quotes and backslashes too",
+    ),
+    Option(
+        "log-format-strftime",
+        kinds.FLAG,
+        "logging",
+        "give %(ftime) of log-format the form of log-date",
+        aliases=("logformat-strftime",),
+        field="logformat_strftime",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "log-date",
+        kinds.DATE,
+        "logging",
+        "begin each line of the server's log with the date, in this strftime form",
+        aliases=("logdate", "log-prefix"),
+        arg=OPTIONAL,
+    ),
+    Option(
+        "log-micros",
+        kinds.FLAG,
+        "logging",
+        "say in the default request line how many microseconds a request took",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "log-x-forwarded-for",
+        kinds.FLAG,
+        "logging",
+        "log what X-Forwarded-For says in place of the client's address",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "memory-report",
+        kinds.FLAG,
+        "logging",
+        "log the address space and the resident memory of the worker with each request",
+        short="m",
+        arg=NO_ARGUMENT,
+        default=False,
+    ),
+    Option(
+        "log-json",
+        kinds.FLAG,
+        "logging",
+        "log requests and the server's own lines as JSON, one object a line",
+        arg=NO_ARGUMENT,
+        default=False,
+        relation=DIFFERS,
+        why=_OWN,
+        modern=True,
+        both_doors=True,
+    ),
+    Option(
+        "access-log",
+        kinds.choice(("text", "json", "off")),
+        "logging",
+        "log requests as text or as JSON, or do not",
+        relation=DIFFERS,
+        why=_OWN,
+        modern=True,
     ),
 )
