@@ -96,6 +96,18 @@ class Config(ConfigBase):
     memory_report: bool = False
     log_json: bool = False
     access_log: str | None = None
+    logger: tuple[str, ...] = ()
+    req_logger: tuple[str, ...] = ()
+    log_route: tuple[str, ...] = ()
+    log_req_route: tuple[str, ...] = ()
+    log_filter: tuple[str, ...] = ()
+    log_drain: tuple[str, ...] = ()
+    log_encoder: tuple[str, ...] = ()
+    log_req_encoder: tuple[str, ...] = ()
+    log_syslog: str | None = None
+    log_socket: str | None = None
+    rsyslog_packet_size: int = 1024
+    log_worker_output: bool = False
     strict: bool = False
     show_config: bool = False
     cheaper: int = 0
@@ -242,6 +254,18 @@ FIXED = (
     "pidfile",
     "umask",
     "logto",
+    "logger",
+    "req_logger",
+    "log_route",
+    "log_req_route",
+    "log_filter",
+    "log_drain",
+    "log_encoder",
+    "log_req_encoder",
+    "log_syslog",
+    "log_socket",
+    "rsyslog_packet_size",
+    "log_worker_output",
     "flock",
     "flock_wait",
     "flock2",

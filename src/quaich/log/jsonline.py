@@ -8,10 +8,10 @@ reaches the log.  Text is what its octets are in UTF-8; those that are not are s
 import json
 import os
 import re
-import time
 
 from quaich.log.format import Process
 from quaich.log.request import Answered, Need
+from quaich.log.style import date
 
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACE = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
@@ -89,18 +89,8 @@ class JsonLog:
         second, fraction = divmod(round(began * 1000000), 1000000)
         if second != self._second:
             self._second = second
-            self._date = _date(second)
+            self._date = date(second)
         return f"{self._date}.{fraction:06d}Z"
-
-
-def rfc3339(when: float) -> str:
-    """A time with microseconds, in UTC."""
-    second, fraction = divmod(round(when * 1000000), 1000000)
-    return f"{_date(second)}.{fraction:06d}Z"
-
-
-def _date(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def text(value: str) -> str:

@@ -20,6 +20,7 @@ from quaich.log.board import Board
 from quaich.log.file import redirect
 from quaich.log.server import Log
 from quaich.master import launch, upgrade
+from quaich.master.courierhouse import CourierHouse
 from quaich.master.daemonhouse import DaemonHouse
 from quaich.master.desk import Desk
 from quaich.master.estate import Estate, State
@@ -150,6 +151,7 @@ def _supervise(
             (*files.leftovers(), *desk.leftovers()),
             lounge.open_pair(),
             board.descriptors if board is not None else None,
+            files.courier.mailbox if files.courier is not None else None,
         )
         master = Master(config, lambda: _with_master(reload()), estate, files.log, sides)
         return master.run(early)
@@ -164,6 +166,8 @@ def _sides(files: Files, manager: Manager | None, board: Board | None, desk: Des
     ]
     if board is not None:
         sides.append(files.log_keeper(board))
+    if files.courier is not None:
+        sides.append(files.courier)
     if manager is not None:
         sides.append(Notifier(manager))
     return sides
@@ -188,7 +192,7 @@ def resume(reload: Callable[[], Config]) -> int:
     manager = Manager(*told) if told else None
     away = manager is None and os.getpid() != 1
     files = Files(config, {}, away and (config.daemonize2 or config.daemonize) is not None)
-    files.resume(estate.listeners)
+    files.resume(estate.listeners, state.sides.get(CourierHouse.name))
     naming.show(config, naming.MASTER)
     files.log.info(
         f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} goes on "

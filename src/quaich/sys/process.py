@@ -18,12 +18,12 @@ def adopt_orphans() -> None:
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent(parent: int) -> bool:
-    """Be killed by the kernel when the parent ends; False when ``parent`` is gone already.
+def die_with_parent(parent: int, number: int = signal.SIGKILL) -> bool:
+    """Be signalled by the kernel when the parent ends; False when ``parent`` is gone already.
 
     The kernel forgets the wish in a fork and in a change of user, so it comes after both.
     """
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_PDEATHSIG, number)
     return os.getppid() == parent
 
 

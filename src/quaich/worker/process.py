@@ -48,6 +48,7 @@ def run_worker(
     on_spent: Callable[[str], None],
     log: Log,
     board: int | None = None,
+    lend: Callable[[], None] | None = None,
 ) -> int:
     """Serve until told to leave; the exit status of the process.
 
@@ -55,7 +56,7 @@ def run_worker(
     the master; ``lounge`` are the ends of the server's lounge; ``on_ready`` is called when
     connections are being accepted; ``on_abandon`` when the process is about to end inside a
     request; ``on_spent`` when another should take its place; ``board`` is where a log file that was
-    opened anew is taken from.
+    opened anew is taken from; ``lend`` gives another courier what this worker prints.
     """
     mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
@@ -78,7 +79,7 @@ def run_worker(
         application=None if apps.mounts or dynamic or config.no_default_app else apps.default,
         slot=mine,
         log=log,
-        recorder=requestlog.recorder(config, slot, generation, mine, scoreboard, log),
+        recorder=requestlog.recorder(config, slot, generation, mine, scoreboard, log.requests),
         write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
         noting=config.harakiri > 0,
@@ -110,6 +111,8 @@ def run_worker(
     signals.install(engine, writer, supervised=lifeline is not None)
     if board is not None:
         signals.on_log = logswitch.follow(board)
+    if lend is not None:
+        signals.on_log = logswitch.listen(signals.on_log, lend)
     if lifeline is not None:
         engine.watch_lifeline(lifeline)
     if lifeline is None and config.harakiri:

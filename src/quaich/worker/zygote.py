@@ -33,12 +33,22 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from quaich.errors import QuaichError
-from quaich.log.server import Log
+from quaich.log.server import Log, log_of
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import family, process
 from quaich.values import replace
-from quaich.worker import hooks, inherited, logswitch, messages, naming, resources, startup, warm
+from quaich.worker import (
+    hooks,
+    inherited,
+    logswitch,
+    messages,
+    naming,
+    output,
+    resources,
+    startup,
+    warm,
+)
 from quaich.worker.bootstrap import Bootstrap, OtherVersion
 from quaich.worker.connection import Door
 from quaich.worker.process import open_doors, run_worker
@@ -76,7 +86,7 @@ def begin(bootstrap: Bootstrap) -> NoReturn:
     if bootstrap.board is not None:
         logswitch.follow(bootstrap.board)
     naming.show(bootstrap.config, naming.ZYGOTE)
-    os._exit(Zygote(bootstrap, Log()).run())
+    os._exit(Zygote(bootstrap, log_of(bootstrap.config, bootstrap.courier)).run())
 
 
 class Zygote:
@@ -312,6 +322,10 @@ class Zygote:
 
     def _work(self, slot: int, seat: int) -> int:
         naming.show(self._config, naming.worker(slot))
+        self._log = self._log.of_worker(slot)
+        lend = None
+        if self._config.log_worker_output and self._bootstrap.courier is not None:
+            lend = output.capture(self._log)
         try:
             resources.settle(self._config, slot)
             hooks.run(self._config, "post-fork", self._log)
@@ -342,6 +356,7 @@ class Zygote:
             lifeline=self._bootstrap.lifeline,
             lounge=self._bootstrap.lounge,
             board=self._bootstrap.board,
+            lend=lend,
             on_ready=lambda: self._accepting(slot),
             on_abandon=lambda: None,
             on_spent=lambda cause: self._send(messages.Spent(slot, cause)),

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quaich.log.format import Process
-from quaich.log.jsonline import JsonLog, queue_micros, rfc3339
+from quaich.log.jsonline import JsonLog, queue_micros
 from quaich.log.request import kept
+from quaich.log.style import rfc3339
 from tests.unit.log.test_request import answered
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

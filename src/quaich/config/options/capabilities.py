@@ -78,7 +78,6 @@ _ELSEWHERE = {
     ),
     WEBSOCKETS: "http-websockets",
     STATIC: "http-auto-gzip",
-    ROUTING: "log-route log-req-route",
     SHARED: "py-sharedarea",
     ENGINES: "gevent gevent-monkey-patch gevent-early-monkey-patch gevent-wait-for-hub asyncio",
 }

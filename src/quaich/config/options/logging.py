@@ -1,9 +1,15 @@
 """Rows: what is logged, and where to."""
 
-from quaich.config import kinds
-from quaich.config.options.row import DIFFERS, NO_ARGUMENT, OPTIONAL, Option
+from quaich.config import kinds, loggers
+from quaich.config.options.row import DIFFERS, NO_ARGUMENT, NO_EFFECT, OPTIONAL, Option
 
 _OWN = "quaich's own"
+_MASTER = ("master",)
+_COURIER = (
+    "a process of its own takes the lines there; a sink that is slow or gone loses lines, which "
+    "are counted, and never holds up a request"
+)
+_NOT_MASTER = "the master handles no lines"
 
 OPTIONS = (
     Option(
@@ -147,5 +153,174 @@ OPTIONS = (
         relation=DIFFERS,
         why=_OWN,
         modern=True,
+    ),
+    Option(
+        "logger",
+        loggers.LOGGERS,
+        "logging",
+        "send the log to [NAME] TYPE:ARGUMENT: file, fd, stdio, syslog, rsyslog, socket, pipe, "
+        "redislog, systemd; with a NAME, only what log-route gives it",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why=_COURIER,
+        reloadable=False,
+    ),
+    Option(
+        "req-logger",
+        loggers.LOGGERS,
+        "logging",
+        "send request lines to [NAME] TYPE:ARGUMENT, as logger does with the log",
+        aliases=("logger-req",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why=_COURIER,
+        reloadable=False,
+    ),
+    Option(
+        "log-route",
+        loggers.LOG_ROUTES,
+        "logging",
+        "NAME REGEX: send lines that match to the logger of that name alone",
+        implies=_MASTER,
+        reloadable=False,
+    ),
+    Option(
+        "log-req-route",
+        loggers.LOG_ROUTES,
+        "logging",
+        "NAME REGEX: send request lines that match to the req-logger of that name alone",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="uWSGI sends them to the others all the same",
+        reloadable=False,
+    ),
+    Option(
+        "log-filter",
+        loggers.REGEXES,
+        "logging",
+        "log only lines that match",
+        implies=_MASTER,
+        reloadable=False,
+    ),
+    Option(
+        "log-drain",
+        loggers.REGEXES,
+        "logging",
+        "do not log lines that match",
+        implies=_MASTER,
+        reloadable=False,
+    ),
+    Option(
+        "log-encoder",
+        loggers.LOG_ENCODERS,
+        "logging",
+        "change lines on their way: prefix, suffix, nl, format, json, strftime or gzip, of one "
+        "logger with TYPE:NAME",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="compress is not there, and without a logger lines are encoded all the same",
+        reloadable=False,
+    ),
+    Option(
+        "log-req-encoder",
+        loggers.LOG_ENCODERS,
+        "logging",
+        "change request lines on their way to a req-logger",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="compress is not there",
+        reloadable=False,
+    ),
+    Option(
+        "log-syslog",
+        kinds.ANYTHING,
+        "logging",
+        "send the log to syslog: [IDENT[,FACILITY]], or @HOST",
+        arg=OPTIONAL,
+        implies=_MASTER,
+        relation=DIFFERS,
+        why=_COURIER,
+        reloadable=False,
+    ),
+    Option(
+        "log-socket",
+        kinds.STRING,
+        "logging",
+        "send the log as datagrams to HOST:PORT or the path of a UNIX socket",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why=_COURIER,
+        reloadable=False,
+    ),
+    Option(
+        "rsyslog-packet-size",
+        kinds.count(minimum=256, maximum=65000),
+        "logging",
+        "the longest message of rsyslog, in bytes; what is longer is cut",
+        default=1024,
+        reloadable=False,
+    ),
+    Option(
+        "log-worker-output",
+        kinds.FLAG,
+        "logging",
+        "log what workers print line by line, with their number",
+        arg=NO_ARGUMENT,
+        default=False,
+        implies=_MASTER,
+        relation=DIFFERS,
+        why=_OWN,
+        modern=True,
+        both_doors=True,
+        reloadable=False,
+    ),
+    Option(
+        "log-master",
+        kinds.FLAG,
+        "logging",
+        arg=NO_ARGUMENT,
+        implies=_MASTER,
+        relation=NO_EFFECT,
+        why="a process of its own takes lines to loggers, and a file is written by the workers",
+    ),
+    Option(
+        "threaded-logger",
+        kinds.FLAG,
+        "logging",
+        arg=NO_ARGUMENT,
+        implies=_MASTER,
+        relation=NO_EFFECT,
+        why=_NOT_MASTER,
+    ),
+    Option(
+        "log-master-bufsize",
+        kinds.NUMBER,
+        "logging",
+        relation=NO_EFFECT,
+        why="lines of up to 64 KiB are taken whole",
+    ),
+    Option(
+        "log-master-stream",
+        kinds.FLAG,
+        "logging",
+        arg=NO_ARGUMENT,
+        relation=NO_EFFECT,
+        why=_NOT_MASTER,
+    ),
+    Option(
+        "log-master-req-stream",
+        kinds.FLAG,
+        "logging",
+        arg=NO_ARGUMENT,
+        relation=NO_EFFECT,
+        why=_NOT_MASTER,
+    ),
+    Option(
+        "rsyslog-split-messages",
+        kinds.FLAG,
+        "logging",
+        arg=NO_ARGUMENT,
+        relation=NO_EFFECT,
+        why="a message that was split is no line any more; raise rsyslog-packet-size",
     ),
 )
