@@ -33,7 +33,6 @@ BY_GROUP = {
     "harakiri": LIFECYCLE,
     "reload-control": LIFECYCLE,
     "hooks": HOOKS,
-    "logging": LOGGING,
     "misc": LOGGING,
     "stats": STATISTICS,
     "metrics": STATISTICS,

@@ -161,6 +161,7 @@ class File(Outlet):
         """Close it."""
         if self._fd >= 0:
             os.close(self._fd)
+            self._fd = -1
 
 
 class Datagram(Outlet):
