@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -15,7 +16,7 @@ from tests.conftest import StartServer
 from tests.support import http
 from tests.support.ports import free_port
 from tests.support.processes import stat, wait_until
-from tests.support.server import START, Server
+from tests.support.server import START, Server, command, run
 
 APP = """
 import os, sys
@@ -60,11 +61,6 @@ class Place:
             f"{pattern!r} in {name}",
         )
         return self.text(name)
-
-    def courier(self) -> int:
-        """The courier: the child that listens to nobody and is no zygote or worker."""
-        found = re.findall(r"^courier pid=(\d+)", self.server.log, re.MULTILINE)
-        return int(found[-1]) if found else 0
 
 
 @pytest.fixture
@@ -139,7 +135,7 @@ def test_syslog_by_udp(place) -> None:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(START)
         where = f"127.0.0.1:{receiver.getsockname()[1]}"
-        running = place("--logger", f"rsyslog:{where},shop,local1", "--req-logger", "file:b.log")
+        running = place("--logger", f"syslog5424:{where},shop,local1", "--req-logger", "file:b.log")
         running.get("/raise")
         got = b""
         while b"out of tea" not in got:
@@ -263,3 +259,59 @@ def test_the_date_before_each_line(place) -> None:
     running.get("/raise")
     running.server.wait_line(r"^\d{4}\|\d\d - the application raised")
     running.server.wait_line(r"^\[pid: ")
+
+
+def test_a_reload_and_an_upgrade_in_place(place) -> None:
+    running = place(
+        "--logger", "mine file:a.log", "--log-route", "mine .", "--req-logger", "file:b.log",
+        "--log-worker-output", "--control", "c.sock",
+    )  # fmt: skip
+    running.wait("a.log", "serves workers=1")
+    (first,) = couriers(running.server)
+    for number, word in enumerate(("reload", "upgrade", "reload")):
+        done = run([*command(), word, "--control", "c.sock"], cwd=running.directory, timeout=60)
+        assert done.returncode == 0, done.stderr
+        running.get(f"/print?{number}")
+        running.wait("b.log", rf"GET /print\?{number}")
+        wait_until(
+            lambda number=number: (
+                running.text("a.log").count("worker=1 printed by a child") == number + 1
+            ),
+            START,
+            "what was printed",
+        )
+    assert couriers(running.server) == [first]
+    running.server.stop(signal.SIGINT)
+    assert running.text("a.log").rstrip().endswith("generation=3")
+    assert running.server.log == ""
+
+
+def test_the_courier_ends_with_a_master_that_is_killed(place) -> None:
+    running = place("--logger", "stdio", "--req-logger", "file:b.log")
+    running.server.wait_line("serves workers=1")
+    (courier,) = couriers(running.server)
+    running.server.send(signal.SIGKILL)
+
+    def gone() -> bool:
+        now = stat(courier)
+        return now is None or now.state == "Z"
+
+    wait_until(gone, START, "the courier gone")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_courier_has_no_privileges_it_does_not_need(place, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    running = place("--logger", "stdio", "--logger", "syslog:@127.0.0.1:9", "--uid", "nobody")
+    running.server.wait_line("serves workers=1")
+    (courier,) = couriers(running.server)
+
+    def users() -> set[str]:
+        text = Path(f"/proc/{courier}/status").read_text()
+        return set(re.search(r"^Uid:\s+(.*)$", text, re.MULTILINE)[1].split())  # type: ignore[index]
+
+    wait_until(lambda: users() == {str(pwd.getpwnam("nobody").pw_uid)}, START, "privileges lost")
+    held = {os.readlink(f"/proc/{courier}/fd/{fd}") for fd in os.listdir(f"/proc/{courier}/fd")}
+    assert sum(each.startswith("socket:") for each in held) <= 2, "nothing but its inlet and syslog"

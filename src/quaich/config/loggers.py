@@ -16,14 +16,15 @@ TYPES = {
     "fd": "the number of a descriptor",
     "stdio": "",
     "syslog": "[IDENT[,FACILITY]], or @HOST[:PORT][,IDENT[,FACILITY]]",
-    "rsyslog": "HOST[:PORT][,IDENT[,FACILITY]]",
+    "rsyslog": "HOST[:PORT][,TAG[,PRIORITY]]",
+    "syslog5424": "HOST[:PORT][,IDENT[,FACILITY]]",
     "socket": "HOST:PORT for UDP, or the path of a UNIX datagram socket",
     "redislog": "[HOST:PORT[,COMMAND[,PREFIX]]]",
     "pipe": "a command",
     "systemd": "[IDENT]",
 }
 """Each type with its argument."""
-_NEED_ARGUMENT = ("file", "fd", "rsyslog", "socket", "pipe")
+_NEED_ARGUMENT = ("file", "fd", "rsyslog", "syslog5424", "socket", "pipe")
 _NOT_HERE = {
     "mongodblog": "MongoDB is not spoken; use a pipe to a program that does",
     "python": "an application logs by its own means; use pipe",
@@ -84,8 +85,12 @@ def sink(text: str) -> Sink:
         raise Refused(f"{type_}: and {TYPES[type_]}")
     if type_ == "fd" and not (argument.isdecimal() and int(argument[:9]) < 1 << 20):
         raise Refused("fd: and the number of a descriptor")
-    if type_ in ("syslog", "rsyslog"):
+    if type_ in ("syslog", "syslog5424"):
         _check_facility(argument)
+    if type_ == "rsyslog":
+        priority = arguments(argument, 3)[2:]
+        if any(not (each.isdecimal() and int(each[:9]) < 192) for each in priority):
+            raise Refused("a priority of rsyslog, from 0 to 191")
     return Sink(type_, argument, name.strip())
 
 

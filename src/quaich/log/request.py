@@ -111,6 +111,10 @@ def escape(text: str) -> str:
     """``text`` with every character that is not visible ASCII or a space written as ``\\xhh``."""
     if text.isascii() and text.isprintable():
         return text
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
     return "".join(
         character if " " <= character <= "~" else f"\\x{ord(character):02x}" for character in text
     )

@@ -26,6 +26,7 @@ from quaich.master.desk import Desk
 from quaich.master.estate import Estate, State
 from quaich.master.files import Files, PidFileSide
 from quaich.master.hookside import HookSide, at_exit, master_start
+from quaich.master.journalled import as_before, to_journal
 from quaich.master.load import Load
 from quaich.master.loop import LATER, Master
 from quaich.master.notices import View
@@ -71,7 +72,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         return _run_script(config)
     inherited = inherit.take(os.environ, os.getpid())
     manager = notify.take(os.environ, os.getpid())
-    config = _with_master(config)
+    config = to_journal(_with_master(config), os.environ)
     if config.immediate_uid is not None or config.immediate_gid is not None:
         _become_at_once(config)
     name = config.daemonize2 or config.daemonize
@@ -153,7 +154,7 @@ def _supervise(
             board.descriptors if board is not None else None,
             files.courier.mailbox if files.courier is not None else None,
         )
-        master = Master(config, lambda: _with_master(reload()), estate, files.log, sides)
+        master = Master(config, _again(config, reload), estate, files.log, sides)
         return master.run(early)
     finally:
         desk.close()
@@ -202,12 +203,17 @@ def resume(reload: Callable[[], Config]) -> int:
     board = Board(estate.board) if estate.board is not None else None
     sides = _sides(files, manager, board, desk)
     try:
-        master = Master(config, lambda: _with_master(reload()), estate, files.log, sides, state)
+        master = Master(config, _again(config, reload), estate, files.log, sides, state)
         status = master.run()
     finally:
         desk.close()
     files.close(failed=status != 0)
     return status
+
+
+def _again(first: Config, reload: Callable[[], Config]) -> Callable[[], Config]:
+    """Reads the configuration for a reload."""
+    return lambda: as_before(_with_master(reload()), first)
 
 
 def _remark(config: Config, log: Log, manager: Manager | None) -> None:

@@ -158,8 +158,8 @@ OPTIONS = (
         "logger",
         loggers.LOGGERS,
         "logging",
-        "send the log to [NAME] TYPE:ARGUMENT: file, fd, stdio, syslog, rsyslog, socket, pipe, "
-        "redislog, systemd; with a NAME, only what log-route gives it",
+        "send the log to [NAME] TYPE:ARGUMENT: file, fd, stdio, syslog, rsyslog, syslog5424, "
+        "socket, pipe, redislog, systemd; with a NAME, only what log-route gives it",
         implies=_MASTER,
         relation=DIFFERS,
         why=_COURIER,
@@ -218,7 +218,7 @@ OPTIONS = (
         "logger with TYPE:NAME",
         implies=_MASTER,
         relation=DIFFERS,
-        why="compress is not there, and without a logger lines are encoded all the same",
+        why="compress is not there",
         reloadable=False,
     ),
     Option(

@@ -18,8 +18,6 @@ from quaich.log.courier.work import Courier, Queue
 from quaich.log.file import Target
 from quaich.values import dataclass
 
-IDENT = "quaich"
-CELL = 8
 _TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
@@ -50,7 +48,8 @@ def queues(config: Config, the_plan: Plan, setting: Setting) -> list[Queue]:
             sink,
             origin=setting.origin,
             file=file,
-            ident=IDENT,
+            # In uWSGI's place, what collects the lines looks for its name.
+            ident="quaich" if config.door == "modern" else "uwsgi",
             host=socket.gethostname(),
             packet=config.rsyslog_packet_size,
         )

@@ -20,13 +20,13 @@ from quaich.errors import QuaichError
 from quaich.log import rotation
 from quaich.log.courier import protocols
 from quaich.log.courier.letter import Letter
+from quaich.log.courier.plan import JOURNAL
 from quaich.log.file import Target
 
 SENT = 0
 LATER = 1
 LOST = 2
 
-JOURNAL = "/run/systemd/journal/socket"
 DEV_LOG = "/dev/log"
 _REDIS = "127.0.0.1:6379"
 _PUBLISH = "publish uwsgi"
@@ -424,19 +424,26 @@ def outlet(
 def _syslog(sink: Sink, ident: str, host: str, packet: int) -> Outlet:
     argument = sink.argument
     where = DEV_LOG
-    remote = sink.type == "rsyslog" or argument.startswith("@")
+    remote = sink.type != "syslog" or argument.startswith("@")
     if remote:
         where, _, argument = argument.lstrip("@").partition(",")
         if not where.startswith("/") and ":" not in where:
             where += ":514"
-    name, facility, *_ = [*arguments(argument, 2), "", ""]
-    write = protocols.rfc5424 if sink.type == "rsyslog" else protocols.rfc3164
-    kind = protocols.facility(facility)
+    name, number, *_ = [*arguments(argument, 2), "", ""]
+    if sink.type == "rsyslog":
+        tag, priority = name or f"{host} {ident}", int(number or protocols.NOTICE)
+        return Datagram(
+            where,
+            lambda data, letter, now: protocols.rsyslog(_with(letter, data), priority, tag, now),
+            packet,
+        )
+    write = protocols.rfc5424 if sink.type == "syslog5424" else protocols.rfc3164
+    kind = protocols.facility(number)
 
     def form(data: bytes, letter: Letter, now: float) -> bytes:
         return write(_with(letter, data), kind, name or ident, host if remote else "", now)
 
-    return Datagram(where, form, packet if sink.type == "rsyslog" else 0)
+    return Datagram(where, form, packet if remote else 0)
 
 
 def _with(letter: Letter, data: bytes) -> Letter:

@@ -9,6 +9,8 @@ from quaich.log.courier.letter import REQUEST, SERVER
 from quaich.log.courier.routing import Routing
 from quaich.values import dataclass
 
+JOURNAL = "/run/systemd/journal/socket"
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -9,9 +9,11 @@ import struct
 import time
 
 from quaich.config.loggers import FACILITIES
-from quaich.log.courier.letter import REQUEST, Letter
+from quaich.log.courier.letter import INFO, REQUEST, Letter
 
 DAEMON = FACILITIES.index("daemon")
+NOTICE = DAEMON * 8 + 5
+"""The priority that uWSGI gives all lines."""
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _LENGTH = struct.Struct("<Q")
 _REQUEST_ID = re.compile(rb'"request_id":"([A-Za-z0-9._:/+=@-]{1,128})"')
@@ -29,13 +31,23 @@ def one_line(line: bytes) -> bytes:
     return line.rstrip(b"\n").replace(b"\n", b"\\n")
 
 
+def rsyslog(letter: Letter, priority: int, tag: str, now: float) -> bytes:
+    """``<PRI>Mmm dd hh:mm:ss TAG: line``, as uWSGI has it; what failed has its own severity."""
+    if letter.severity < INFO:
+        priority = priority // 8 * 8 + letter.severity
+    return f"<{priority}>{_date(now)} {tag}: ".encode("utf-8", "replace") + one_line(letter.line)
+
+
 def rfc3164(letter: Letter, kind: int, ident: str, host: str, now: float) -> bytes:
     """``<PRI>Mmm dd hh:mm:ss HOST TAG[PID]: line``; without a host for the local daemon."""
-    at = time.localtime(now)
-    date = f"{_MONTHS[at.tm_mon - 1]} {at.tm_mday:2d} {time.strftime('%H:%M:%S', at)}"
     origin = f"{host} " if host else ""
-    head = f"<{kind * 8 + letter.severity}>{date} {origin}{ident}[{letter.pid}]: "
+    head = f"<{kind * 8 + letter.severity}>{_date(now)} {origin}{ident}[{letter.pid}]: "
     return head.encode("utf-8", "replace") + one_line(letter.line)
+
+
+def _date(now: float) -> str:
+    at = time.localtime(now)
+    return f"{_MONTHS[at.tm_mon - 1]} {at.tm_mday:2d} {time.strftime('%H:%M:%S', at)}"
 
 
 def rfc5424(letter: Letter, kind: int, ident: str, host: str, now: float) -> bytes:

@@ -132,6 +132,12 @@ def test_rfc3164(monkeypatch: pytest.MonkeyPatch) -> None:
     assert protocols.rfc3164(LETTER, 3, "s", "", NOW - 22 * 86400).startswith(b"<28>Nov  5 ")
 
 
+def test_rsyslog() -> None:
+    found = protocols.rsyslog(LETTER, protocols.NOTICE, "h q", NOW)
+    assert found.startswith(b"<28>Nov ")
+    assert found.endswith(b" h q: a\\nb")
+
+
 def test_rfc5424() -> None:
     found = protocols.rfc5424(LETTER, protocols.DAEMON, "shop", "host", NOW)
     assert found == b"<28>1 2026-11-27T16:47:09.250000Z host shop 41 request - a\\nb"

@@ -1,6 +1,7 @@
 """The performers of the sinks, with real sockets, pipes and files."""
 
 import os
+import re
 import socket
 import threading
 import time
@@ -153,10 +154,15 @@ def test_datagrams(make: Make) -> None:
         assert receiver.recv(100) == b"line\n"
         send(make(f"syslog:@{address},shop,local0"))
         assert receiver.recv(100).startswith(b"<134>")
-        send(make(f"rsyslog:{address},shop"), b"x" * 200)
+        send(make(f"syslog5424:{address},shop"), b"x" * 200)
         found = receiver.recv(200)
         assert found.startswith(b"<30>1 ")
         assert len(found) == 100
+        # As uWSGI 2.0.31 sends it.
+        date = rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+        for more, head in (("", b"<29>%s h q: "), (",a", b"<29>%s a: "), (",a,8", b"<8>%s a: ")):
+            send(make(f"rsyslog:{address}{more}"))
+            assert re.fullmatch(head % date + b"line", receiver.recv(200))
 
 
 def test_a_unix_socket_that_comes_and_goes(tmp_path: Path, make: Make) -> None:
