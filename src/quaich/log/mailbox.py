@@ -15,7 +15,7 @@ _TELL = 1.0
 
 
 class Mailbox:
-    """The writing end ``fd``; ``worker`` is who writes, 0 for the others."""
+    """The writing end ``fd``, which does not block; ``worker`` is who writes, 0 for the others."""
 
     def __init__(self, fd: int, worker: int = 0) -> None:
         self.fd = fd
@@ -23,8 +23,6 @@ class Mailbox:
         self.dropped = 0
         self._told = 0
         self._told_at = 0.0
-        # Not closed with this object: the descriptor is everybody's.
-        self._socket = socket.socket(fileno=os.dup(fd))
         self._heads: dict[tuple[bytes, int], bytes] = {}
         self._pid = 0
 
@@ -32,26 +30,24 @@ class Mailbox:
         """Leave a line with its end; False when it was dropped."""
         if self.dropped != self._told and time.monotonic() >= self._told_at + _TELL:
             self._tell()
-        return self._send(kind, severity, line)
+        if self._send(kind, severity, line):
+            return True
+        self.dropped += 1
+        return False
 
     def lend(self, pipe: int) -> None:
         """Have the courier read a pipe, line by line, as this worker's."""
         head = self._head(OUTPUT, letters.INFO)
         try:
-            socket.send_fds(self._socket, [head], [pipe], socket.MSG_DONTWAIT)
+            with socket.socket(fileno=os.dup(self.fd)) as sock:
+                socket.send_fds(sock, [head], [pipe])
         except OSError:
             self.dropped += 1
-
-    def close(self) -> None:
-        """Leave no more."""
-        self._socket.close()
 
     def _send(self, kind: bytes, severity: int, line: bytes) -> bool:
-        message = self._head(kind, severity) + letters.cut(line)
         try:
-            self._socket.send(message, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            os.write(self.fd, self._head(kind, severity) + letters.cut(line))
         except OSError:
-            self.dropped += 1
             return False
         return True
 

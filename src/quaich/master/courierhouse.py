@@ -75,6 +75,7 @@ class CourierHouse(BaseSide):
         self._check()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIPE)
+        theirs.setblocking(False)
         self._inlet = ours.detach(), theirs.detach()
         self._pipe = os.pipe2(os.O_CLOEXEC)
         with contextlib.suppress(OSError):
