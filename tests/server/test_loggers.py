@@ -238,6 +238,7 @@ def test_refused_at_the_start(
     server = start("--http-socket", address, "-w", "logged", f"--{option}", value)
     assert server.wait_exit(START) == 1
     assert re.search(said, server.log)
+    assert "Traceback" not in server.log
 
 
 def test_json_of_the_server(place) -> None:

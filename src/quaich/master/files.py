@@ -179,8 +179,9 @@ class Files:
         return CourierHouse(config, self.target, otherwise)
 
     def _start_courier(self) -> None:
-        self.courier = self._courier_house()
-        self.log = self.courier.open()
+        house = self._courier_house()
+        self.log = house.open()
+        self.courier = house
 
     def open_log(self, option: str, name: str, as_user: bool = False) -> None:
         """Log there from here on."""

@@ -30,7 +30,7 @@ LOST = 2
 DEV_LOG = "/dev/log"
 _REDIS = "127.0.0.1:6379"
 _PUBLISH = "publish uwsgi"
-_CONNECT = 5.0
+_LONGEST_PAUSE = 10.0
 _MISSING = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTCONN, errno.ECONNRESET, errno.EPIPE)
 
 Form = Callable[[bytes, Letter, float], bytes]
@@ -64,8 +64,12 @@ class Outlet:
     def close(self) -> None:
         """No more lines come."""
 
+    def _waits(self, now: float) -> bool:
+        # A clock that was set back is not waited for.
+        return now < self.retry <= now + _LONGEST_PAUSE
+
     def _pause(self, now: float) -> int:
-        self.retry = now + min(rotation.pause(self._failures), 10.0)
+        self.retry = now + min(rotation.pause(self._failures), _LONGEST_PAUSE)
         self._failures += 1
         return LATER
 
@@ -125,7 +129,7 @@ class File(Outlet):
     def send(self, data: bytes, letter: Letter, now: float) -> int:
         """Append a line; one that does not fit on the disk is lost."""
         if self._fd < 0:
-            if now < self.retry:
+            if self._waits(now):
                 return LATER
             try:
                 self.open()
@@ -179,7 +183,7 @@ class Datagram(Outlet):
     def send(self, data: bytes, letter: Letter, now: float) -> int:
         """Send one datagram."""
         if self._socket is None:
-            if now < self.retry:
+            if self._waits(now):
                 return LATER
             try:
                 self._connect()
@@ -259,7 +263,7 @@ class Program(Outlet):
     def send(self, data: bytes, letter: Letter, now: float) -> int:
         """Write a line to its stdin."""
         if self._process is None:
-            if now < self.retry:
+            if self._waits(now):
                 return LATER
             try:
                 self._start()
@@ -344,7 +348,7 @@ class Redis(Outlet):
         return SENT
 
     def _connect(self, now: float) -> bool:
-        if now < self.retry:
+        if self._waits(now):
             return False
         family, address = self._address
         sock = socket.socket(family, socket.SOCK_STREAM)
