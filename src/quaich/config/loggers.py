@@ -6,8 +6,13 @@ refused with what was expected.
 """
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from quaich.config.base import Diagnostic
+from quaich.config.codes import diagnose
 from quaich.config.kinds import Kind, Reading, Refused
+from quaich.config.remarks import shorten
 from quaich.config.suggest import hint
 from quaich.values import dataclass
 
@@ -123,6 +128,25 @@ def regex(text: str) -> str:
     except re.error as error:
         raise Refused(f"a regular expression ({error})") from None
     return text
+
+
+def remarks(values: Mapping[str, Any], places: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """Routes and encoders that name no logger, and so do nothing."""
+    for where, which in (("logger", "log"), ("req_logger", "log_req")):
+        names = {sink(text).name for text in values.get(where, ())} - {""}
+        users = [
+            *((f"{which}_route", route(text).sink) for text in values.get(f"{which}_route", ())),
+            *(
+                (f"{which}_encoder", encoder(text).sink)
+                for text in values.get(f"{which}_encoder", ())
+            ),
+        ]
+        for field, name in users:
+            if name and name not in names:
+                key = field.replace("_", "-")
+                kind = where.replace("_", "-")
+                text = f"{key}: no {kind} has the name {shorten(name)}{hint(name, names)}"
+                yield diagnose("QX137", text, places.get(key, ""), key)
 
 
 def arguments(text: str, most: int) -> list[str]:

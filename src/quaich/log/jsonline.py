@@ -5,9 +5,9 @@ is not known is left out.  No header is written but those named here, so no secr
 reaches the log.  Text is what its octets are in UTF-8; those that are not are shown escaped.
 """
 
-import json
 import os
 import re
+from json.encoder import encode_basestring_ascii
 
 from quaich.log.format import Process
 from quaich.log.request import Answered, Need
@@ -17,7 +17,6 @@ _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACE = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _STARTED = re.compile(r"(?:t=)?([0-9]{10})(?:\.([0-9]{1,6})|([0-9]{3}|[0-9]{6}))?")
 _LONGEST_QUEUE = 3600.0
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class JsonLog:
@@ -33,11 +32,10 @@ class JsonLog:
     )
 
     def __init__(self, process: Process) -> None:
-        self._fixed = {
-            "worker": process.worker,
-            "pid": process.pid,
-            "generation": process.generation,
-        }
+        self._pid = process.pid
+        self._end = (
+            f'"worker":{process.worker},"pid":{process.pid},"generation":{process.generation}'
+        )
         self._prefix = os.urandom(6).hex()
         self._count = 0
         self._second = -1
@@ -46,44 +44,45 @@ class JsonLog:
     def line(self, r: Answered) -> bytes:
         """The line for one answered request, with its line end."""
         referer, agent, given, parent, started = r.values
-        path, _, query = r.uri.partition("?")
-        found: dict[str, object] = {
-            "time": self._time(r.began),
-            "type": "request",
-            "request_id": self._request_id(given),
-            "method": text(r.method),
-            "path": text(path),
-            "query": text(query),
-            "protocol": text(r.protocol),
-            "status": r.status,
-            "bytes": r.sent,
-            "app_us": r.app_micros,
-            "total_us": r.micros,
-        }
-        if not query:
-            del found["query"]
-        trace = _TRACE.fullmatch(parent) if parent else None
-        if trace is not None and _is_valid(trace):
-            found["trace_id"], found["span_id"] = trace[2], trace[3]
-        queued = queue_micros(started, r.began) if started else None
-        if queued is not None:
-            found["queue_us"] = queued
-        found.update(self._fixed)
-        for name, value in (
-            ("remote", r.address),
-            ("user", r.user),
-            ("referer", referer),
-            ("user_agent", agent),
-        ):
-            if value:
-                found[name] = text(value)
-        return (_encode(found) + "\n").encode("ascii")
+        path, mark, query = r.uri.partition("?")
+        # Put together by hand, which takes a third of the time: every text is encoded.
+        found = [
+            (
+                f'{{"time":"{self._time(r.began)}","type":"request",'
+                f'"request_id":"{self._request_id(given)}",'
+                f'"method":{_text(r.method)},"path":{_text(path)}'
+            )
+        ]
+        if mark:
+            found.append(f',"query":{_text(query)}')
+        found.append(
+            f',"protocol":{_text(r.protocol)},"status":{r.status},"bytes":{r.sent},'
+            f'"app_us":{r.app_micros},"total_us":{r.micros},{self._end}'
+        )
+        if parent:
+            trace = _TRACE.fullmatch(parent)
+            if trace is not None and _is_valid(trace):
+                found.append(f',"trace_id":"{trace[2]}","span_id":"{trace[3]}"')
+        if started:
+            queued = queue_micros(started, r.began)
+            if queued is not None:
+                found.append(f',"queue_us":{queued}')
+        if r.address:
+            found.append(f',"remote":{_text(r.address)}')
+        if r.user:
+            found.append(f',"user":{_text(r.user)}')
+        if referer:
+            found.append(f',"referer":{_text(referer)}')
+        if agent:
+            found.append(f',"user_agent":{_text(agent)}')
+        found.append("}\n")
+        return "".join(found).encode("ascii")
 
     def _request_id(self, given: str) -> str:
         if given and _ID.fullmatch(given):
             return given
         self._count += 1
-        return f"{self._prefix}-{self._fixed['pid']:x}-{self._count:x}"
+        return f"{self._prefix}-{self._pid:x}-{self._count:x}"
 
     def _time(self, began: float) -> str:
         second, fraction = divmod(round(began * 1000000), 1000000)
@@ -93,11 +92,12 @@ class JsonLog:
         return f"{self._date}.{fraction:06d}Z"
 
 
-def text(value: str) -> str:
-    """A text of a request as its client meant it: octets read as UTF-8."""
-    if value.isascii():
-        return value
-    return value.encode("latin-1", "backslashreplace").decode("utf-8", "backslashreplace")
+def _text(value: str) -> str:
+    """A text of a request as its client meant it, octets read as UTF-8, encoded with its quotes."""
+    if not value.isascii():
+        octets = value.encode("latin-1", "backslashreplace")
+        value = octets.decode("utf-8", "backslashreplace")
+    return encode_basestring_ascii(value)
 
 
 def _is_valid(trace: re.Match[str]) -> bool:

@@ -3,7 +3,17 @@
 import pytest
 
 from quaich.config.kinds import Refused
-from quaich.config.loggers import LOGGERS, Encoder, Route, Sink, arguments, encoder, route, sink
+from quaich.config.loggers import (
+    LOGGERS,
+    Encoder,
+    Route,
+    Sink,
+    arguments,
+    encoder,
+    remarks,
+    route,
+    sink,
+)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +92,21 @@ def test_routes() -> None:
     for text in ("mine", "mine ", "mine ("):
         with pytest.raises(Refused):
             route(text)
+
+
+def test_routes_and_encoders_without_their_logger() -> None:
+    values = {
+        "logger": ("mine file:/x", "stdio"),
+        "log_route": ("mine a", "mien b"),
+        "log_encoder": ("nl", "nl:mine", "prefix:odd x"),
+        "log_req_route": ("mine a",),
+    }
+    found = [each.text for each in remarks(values, {})]
+    assert found == [
+        "log-route: no logger has the name mien; did you mean mine?",
+        "log-encoder: no logger has the name odd",
+        "log-req-route: no req-logger has the name mine",
+    ]
 
 
 def test_arguments() -> None:

@@ -299,4 +299,12 @@ CODES = (
         "Correct the name, or have the application set it: "
         'environ["quaich.set_logvar"](name, value).',
     ),
+    Code(
+        "QX137",
+        WARNING,
+        "a route or an encoder without its logger",
+        "log-route, log-encoder or one of their like names a logger, and no logger has that name.",
+        "It does nothing, in uWSGI and in quaich.",
+        "Give the logger the name (logger = NAME TYPE:ARGUMENT), or correct it.",
+    ),
 )
