@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from quaich.config import declare, remarks
+from quaich.config import declare, logformat, loggers, remarks
 from quaich.config.base import Diagnostic, Encryption
 from quaich.config.codes import diagnose
 from quaich.config.collect import MAX_DECLARATIONS, Collector
@@ -224,6 +224,10 @@ class Builder:
             self._errors.append(error)
         self.listeners = together.shared(self.listeners)
         self.notes += together.bounded()
+        self.notes += loggers.remarks(self.values, self.places)
+        self.notes += logformat.remarks(
+            self.values.get("log_format", ""), self.places.get("log-format", "")
+        )
 
     def _declared(self, key: str) -> str | None:
         later = self._collector.declared_later.get(key)

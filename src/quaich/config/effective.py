@@ -90,6 +90,31 @@ class Config(ConfigBase):
     disable_logging: bool = False
     log_4xx: bool = False
     log_5xx: bool = False
+    log_slow: int = 0
+    log_big: int = 0
+    log_zero: bool = False
+    log_sendfile: bool = False
+    log_ioerror: bool = False
+    log_format: str | None = None
+    logformat_strftime: bool = False
+    log_date: str | None = None
+    log_micros: bool = False
+    log_x_forwarded_for: bool = False
+    memory_report: bool = False
+    log_json: bool = False
+    access_log: str | None = None
+    logger: tuple[str, ...] = ()
+    req_logger: tuple[str, ...] = ()
+    log_route: tuple[str, ...] = ()
+    log_req_route: tuple[str, ...] = ()
+    log_filter: tuple[str, ...] = ()
+    log_drain: tuple[str, ...] = ()
+    log_encoder: tuple[str, ...] = ()
+    log_req_encoder: tuple[str, ...] = ()
+    log_syslog: str | None = None
+    log_socket: str | None = None
+    rsyslog_packet_size: int = 1024
+    log_worker_output: bool = False
     strict: bool = False
     show_config: bool = False
     cheaper: int = 0
@@ -240,6 +265,18 @@ FIXED = (
     "pidfile",
     "umask",
     "logto",
+    "logger",
+    "req_logger",
+    "log_route",
+    "log_req_route",
+    "log_filter",
+    "log_drain",
+    "log_encoder",
+    "log_req_encoder",
+    "log_syslog",
+    "log_socket",
+    "rsyslog_packet_size",
+    "log_worker_output",
     "flock",
     "flock_wait",
     "flock2",

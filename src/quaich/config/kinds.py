@@ -18,6 +18,7 @@ from typing import NamedTuple
 from quaich.values import dataclass
 
 DEFAULT_KEEPALIVE = 75
+DEFAULT_DATE = "%a %b %e %H:%M:%S %Y"
 AUTO = 0
 """The number of processes that stands for as many as there are processors."""
 
@@ -300,6 +301,10 @@ def _write_processes(value: object) -> str:
     return "auto" if value == AUTO else str(value)
 
 
+def _read_date(text: str | None) -> Reading:
+    return Reading(DEFAULT_DATE if not text or text.lower() in _TRUE_WORDS else text)
+
+
 def choice(values: tuple[str, ...], later: tuple[str, ...] = ()) -> Kind:
     """One of a few words; those in ``later`` are known to uWSGI and not served yet."""
     expected = " or ".join(values)
@@ -319,6 +324,7 @@ def pairs(expected: str) -> Kind:
     return Kind("key=value", "tuple[str, ...]", expected, _pair_reader(expected), repeats=True)
 
 
+DATE = Kind("strftime", "str", "a strftime form, or true", _read_date)
 FLAG = Kind("flag", "bool", "true or false", _read_flag, _write_flag)
 KEEPALIVE = Kind("keep-alive", "int", "seconds, or true or false", _read_keepalive)
 MODE = Kind("mode", "int", "three octal digits such as 660", _read_mode, _write_octal)

@@ -29,17 +29,24 @@ class Estate:
 
     ``leftovers`` (path, device, inode) are the files that must go if the master is killed;
     ``lounge`` (to read, to write) is where workers leave their clients to each other; ``board`` (to
-    post at, to take from) is where a log file that is opened anew is handed out, if there is one.
+    post at, to take from) is where a log file that is opened anew is handed out, if there is one;
+    ``courier`` is where lines are left for the courier, if there is one.
     """
 
     listeners: tuple[BoundListener, ...]
     leftovers: tuple[tuple[str, int, int], ...]
     lounge: tuple[int, int]
     board: tuple[int, int] | None = None
+    courier: int | None = None
 
     def descriptors(self) -> list[int]:
         """Every descriptor of it."""
-        return [*(each.fd for each in self.listeners), *self.lounge, *(self.board or ())]
+        return [
+            *(each.fd for each in self.listeners),
+            *self.lounge,
+            *(self.board or ()),
+            *([] if self.courier is None else [self.courier]),
+        ]
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class State:
             "leftovers": self.estate.leftovers,
             "lounge": self.estate.lounge,
             "board": self.estate.board,
+            "courier": self.estate.courier,
             "plan": carry.dump(self.plan),
             "held": [
                 (number, each.config.to_json(), each.need_app, each.scoreboard)
@@ -117,6 +125,7 @@ class State:
                     tuple((path, device, inode) for path, device, inode in data["leftovers"]),
                     (data["lounge"][0], data["lounge"][1]),
                     data["board"] and (data["board"][0], data["board"][1]),
+                    data.get("courier"),
                 ),
                 plan=carry.load(data["plan"], policies),
                 held=held,

@@ -9,14 +9,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 from quaich import __version__
 from quaich.config.base import WARNING
 from quaich.config.effective import Config
 from quaich.errors import QuaichError
 from quaich.log.board import Board
+from quaich.log.courier.plan import carries_server, plain_file
 from quaich.log.file import Target, redirect
-from quaich.log.server import Log
+from quaich.log.server import log_of
+from quaich.master.courierhouse import CourierHouse, wanted
 from quaich.master.instance import Locks
 from quaich.master.logkeeper import LogKeeper
 from quaich.master.pidfile import PidFile
@@ -32,6 +35,7 @@ from quaich.net.listen import (
     remove_file,
 )
 from quaich.sys.privileges import Identity, acting_as
+from quaich.values import replace
 from quaich.worker import hooks, startup
 
 _PIDFILES = (("pidfile", False), ("safe-pidfile", False))
@@ -50,7 +54,7 @@ class Files:
         self, config: Config, inherited: Mapping[int, str], in_background: bool = False
     ) -> None:
         self.config = config
-        self.log = Log()
+        self.log = log_of(config)
         self.listeners: list[BoundListener] = []
         self.locks = Locks()
         self._inherited = inherited
@@ -58,6 +62,7 @@ class Files:
         self._identity = _NOBODY
         self._pidfiles: list[tuple[PidFile, bool]] = []
         self._logfile: tuple[Target, Identity] | None = None
+        self.courier: CourierHouse | None = None
 
     def open(self) -> None:
         """Open the log, bind the sockets, write the pid files.
@@ -70,12 +75,17 @@ class Files:
         if config.umask is not None:
             os.umask(config.umask)
         self._identity = startup.identity(config)
-        if config.logto is not None:
-            self.open_log("logto", config.logto)
+        option, name = _log_of(config)
+        if carries_server(config):
+            self._start_courier()
+        elif name is not None:
+            self.open_log(option, name)
         elif self._in_background:
             # It was opened before the terminal was left.
             name = config.daemonize2 or config.daemonize or ""
             self._logfile = (self.target(name), _NOBODY)
+        if wanted(config) and self.courier is None:
+            self._start_courier()
         self._lock(("flock2", "flock-wait2"))
         self.log.info(
             f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} "
@@ -89,24 +99,30 @@ class Files:
             hooks.run(config, phase, self.log)
         self._bind()
         self._write_pidfiles((*_PIDFILES, *_PIDFILES_AS_USER))
-        if config.logto2 is not None:
+        if config.logto2 is not None and not self._through_courier:
             self.open_log("logto2", config.logto2, as_user=True)
 
-    def resume(self, listeners: Sequence[BoundListener]) -> None:
+    def resume(self, listeners: Sequence[BoundListener], courier: Any = None) -> None:
         """Take over what is open already, in a master that was executed anew."""
         config = self.config
         self.listeners = list(listeners)
         self._identity = startup.identity(config)
+        if courier is not None:
+            self.courier = self._courier_house()
+            self.courier.resume(courier)
+            self.log = log_of(config, self.courier.mailbox)
         for option, as_user in (*_PIDFILES, *_PIDFILES_AS_USER):
             path = getattr(config, option.replace("-", "_"))
             if path is not None:
                 pidfile = PidFile.adopt(os.path.abspath(path), config.place_of(option), option)
                 self._pidfiles.append((pidfile, as_user))
         in_background = config.daemonize2 or config.daemonize
+        if self._through_courier:
+            return
         if config.logto2 is not None:
             self._logfile = (self.target(config.logto2), self._identity)
-        elif config.logto is not None:
-            self._logfile = (self.target(config.logto), _NOBODY)
+        elif _log_of(config)[1] is not None:
+            self._logfile = (self.target(_log_of(config)[1] or ""), _NOBODY)
         elif self._in_background and in_background is not None:
             self._logfile = (self.target(in_background), _NOBODY)
 
@@ -144,11 +160,34 @@ class Files:
         except QuaichError as error:
             raise QuaichError(f"{prefix}{error}") from None
 
+    @property
+    def _through_courier(self) -> bool:
+        """Whether it is the courier that keeps the log."""
+        return self.courier is not None and carries_server(self.config)
+
+    def _courier_house(self) -> CourierHouse:
+        config = self.config
+        otherwise = None
+        name = config.logto2 or config.logto
+        if name is None and self._in_background:
+            name = config.daemonize2 or config.daemonize
+        if name is not None and carries_server(config):
+            otherwise = self.target(name)
+            if config.logto2 is not None and self._identity.uid is not None:
+                who = (self._identity.uid, -1 if self._identity.gid is None else self._identity.gid)
+                otherwise = replace(otherwise, owner=who)
+        return CourierHouse(config, self.target, otherwise)
+
+    def _start_courier(self) -> None:
+        house = self._courier_house()
+        self.log = house.open()
+        self.courier = house
+
     def open_log(self, option: str, name: str, as_user: bool = False) -> None:
         """Log there from here on."""
         owner = self._identity if as_user else _NOBODY
         redirect(self.open_target(option, name, owner))
-        self.log = Log()
+        self.log = log_of(self.config, self.courier.mailbox if self.courier else None)
         self._logfile = (self.target(name), owner)
 
     @property
@@ -243,6 +282,16 @@ class Files:
             os.close(listener.fd)
             if listener.path is not None and listener.inode and (failed or self.config.vacuum):
                 remove_file(listener.path, listener.inode)
+        if self.courier is not None:
+            self.courier.end()
+            self.courier = None
+            self.log = log_of(self.config)
+
+
+def _log_of(config: Config) -> tuple[str, str | None]:
+    """The file that everything is logged to, and the option that names it."""
+    plain = plain_file(config)
+    return ("logto", config.logto) if plain is None else ("logger", plain)
 
 
 def _socket_options(config: Config) -> SocketOptions:

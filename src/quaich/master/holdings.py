@@ -144,6 +144,7 @@ class Holdings:
                 need_app=held.need_app,
                 leftovers=self._estate.leftovers,
                 board=self._estate.board and self._estate.board[1],
+                courier=self._estate.courier,
             )
             pid = spawn(bootstrap, self._untouched)
             self._untouched = False

@@ -17,12 +17,10 @@ from quaich.log.board import Board
 from quaich.log.file import Target, redirect
 from quaich.log.rotation import Step
 from quaich.master.side import BaseSide
+from quaich.master.touches import INTERVAL, Touches
 from quaich.master.vocabulary import Action, Meaning, Perform, StartZygote
-from quaich.master.watch import changed, stamp
 from quaich.sys.privileges import Identity, acting_as
 from quaich.worker.logswitch import SIGNAL
-
-INTERVAL = 1.0
 
 
 class LogKeeper(BaseSide):
@@ -36,7 +34,7 @@ class LogKeeper(BaseSide):
         self._failures = 0
         self._reopen = False
         self._rotate = False
-        self._stamps: dict[str, int | None] = {}
+        self._touches = Touches()
         self._posted = False
         self._told: set[int] = set()
 
@@ -49,7 +47,9 @@ class LogKeeper(BaseSide):
         config = self._config()
         if now >= self._due and config is not None:
             self._due = now + INTERVAL
-            self._look(config)
+            reopen, rotate = self._touches.look(config, now)
+            self._reopen |= reopen
+            self._rotate |= rotate
             size = os.fstat(2).st_size
             step = rotation.step(
                 size=size, most=config.log_maxsize, reopen=self._reopen, rotate=self._rotate
@@ -83,22 +83,8 @@ class LogKeeper(BaseSide):
 
     def _looks(self, config: Config | None) -> bool:
         return config is not None and bool(
-            config.log_maxsize or config.touch_logreopen or config.touch_logrotate
+            config.log_maxsize or self._touches.due(config) is not None
         )
-
-    def _look(self, config: Config) -> None:
-        before, self._stamps = self._stamps, {}
-        self._reopen |= self._touched(config.touch_logreopen, config, before)
-        self._rotate |= self._touched(config.touch_logrotate, config, before)
-
-    def _touched(
-        self, paths: tuple[str, ...], config: Config, before: dict[str, int | None]
-    ) -> bool:
-        found = False
-        for path in paths:
-            now = self._stamps[path] = stamp(os.path.join(config.chdir or "", path))
-            found |= path in before and changed(before[path], now)
-        return found
 
     def _do(self, step: Step, config: Config, now: float) -> str:
         """Do it; what went wrong, if anything."""

@@ -20,11 +20,13 @@ from quaich.log.board import Board
 from quaich.log.file import redirect
 from quaich.log.server import Log
 from quaich.master import launch, upgrade
+from quaich.master.courierhouse import CourierHouse
 from quaich.master.daemonhouse import DaemonHouse
 from quaich.master.desk import Desk
 from quaich.master.estate import Estate, State
 from quaich.master.files import Files, PidFileSide
 from quaich.master.hookside import HookSide, at_exit, master_start
+from quaich.master.journalled import as_before, to_journal
 from quaich.master.load import Load
 from quaich.master.loop import LATER, Master
 from quaich.master.notices import View
@@ -70,7 +72,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         return _run_script(config)
     inherited = inherit.take(os.environ, os.getpid())
     manager = notify.take(os.environ, os.getpid())
-    config = _with_master(config)
+    config = to_journal(_with_master(config), os.environ)
     if config.immediate_uid is not None or config.immediate_gid is not None:
         _become_at_once(config)
     name = config.daemonize2 or config.daemonize
@@ -150,8 +152,9 @@ def _supervise(
             (*files.leftovers(), *desk.leftovers()),
             lounge.open_pair(),
             board.descriptors if board is not None else None,
+            files.courier.mailbox if files.courier is not None else None,
         )
-        master = Master(config, lambda: _with_master(reload()), estate, files.log, sides)
+        master = Master(config, _again(config, reload), estate, files.log, sides)
         return master.run(early)
     finally:
         desk.close()
@@ -164,6 +167,8 @@ def _sides(files: Files, manager: Manager | None, board: Board | None, desk: Des
     ]
     if board is not None:
         sides.append(files.log_keeper(board))
+    if files.courier is not None:
+        sides.append(files.courier)
     if manager is not None:
         sides.append(Notifier(manager))
     return sides
@@ -188,7 +193,7 @@ def resume(reload: Callable[[], Config]) -> int:
     manager = Manager(*told) if told else None
     away = manager is None and os.getpid() != 1
     files = Files(config, {}, away and (config.daemonize2 or config.daemonize) is not None)
-    files.resume(estate.listeners)
+    files.resume(estate.listeners, state.sides.get(CourierHouse.name))
     naming.show(config, naming.MASTER)
     files.log.info(
         f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} goes on "
@@ -198,12 +203,17 @@ def resume(reload: Callable[[], Config]) -> int:
     board = Board(estate.board) if estate.board is not None else None
     sides = _sides(files, manager, board, desk)
     try:
-        master = Master(config, lambda: _with_master(reload()), estate, files.log, sides, state)
+        master = Master(config, _again(config, reload), estate, files.log, sides, state)
         status = master.run()
     finally:
         desk.close()
     files.close(failed=status != 0)
     return status
+
+
+def _again(first: Config, reload: Callable[[], Config]) -> Callable[[], Config]:
+    """Reads the configuration for a reload."""
+    return lambda: as_before(_with_master(reload()), first)
 
 
 def _remark(config: Config, log: Log, manager: Manager | None) -> None:

@@ -25,12 +25,12 @@ def adopt_orphans() -> None:
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent(parent: int) -> bool:
-    """Be killed by the kernel when the parent ends; False when ``parent`` is gone already.
+def die_with_parent(parent: int, number: int = signal.SIGKILL) -> bool:
+    """Be signalled by the kernel when the parent ends; False when ``parent`` is gone already.
 
     The kernel forgets the wish in a fork and in a change of user, so it comes after both.
     """
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_PDEATHSIG, number)
     return os.getppid() == parent
 
 
@@ -98,3 +98,14 @@ def let_go(fd: int) -> None:
         os.dup2(null, fd, inheritable=False)
     finally:
         os.close(null)
+
+
+def memory() -> tuple[int, int]:
+    """Octets of this process's address space, and of it in memory; 0 where /proc is not."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            pages = file.read().split()
+    except OSError:
+        return 0, 0
+    size = os.sysconf("SC_PAGE_SIZE")
+    return int(pages[0]) * size, int(pages[1]) * size

@@ -30,7 +30,7 @@ class Bootstrap:
 
     ``need_app`` is true where the generation is worthless without an application, and ``leftovers``
     are the files (path, device, inode) to remove should the master be killed; ``board`` is where
-    a log file that was opened anew is taken from.
+    a log file that was opened anew is taken from, ``courier`` where lines for that are left.
     """
 
     config: Config
@@ -44,6 +44,7 @@ class Bootstrap:
     need_app: bool
     leftovers: tuple[tuple[str, int, int], ...]
     board: int | None = None
+    courier: int | None = None
 
     def descriptors(self) -> list[int]:
         """Every descriptor the zygote must inherit."""
@@ -52,7 +53,7 @@ class Bootstrap:
             self.channel,
             self.lifeline,
             *self.lounge,
-            *([] if self.board is None else [self.board]),
+            *(each for each in (self.board, self.courier) if each is not None),
             *(each.fd for each in self.listeners),
         ]
 

@@ -1,4 +1,5 @@
 cimport cython
+from quaich.log.request cimport Answered
 from quaich.wire.fastcgi cimport Responder
 from quaich.wire.http1 cimport Head
 from quaich.wsgi.call cimport Exchange
@@ -72,7 +73,7 @@ cdef class Connection:
     cdef public int home
     cdef public unsigned long long began
     cdef public unsigned long long app_ended
-    cdef public tuple record
+    cdef public Answered record
     cdef public str how
     cdef public bint unserved
     cdef public object layer

@@ -14,6 +14,7 @@ try:
 except ImportError:
     from quaich.sys import cy as cython
 
+from quaich.log.request import Answered
 from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.fastcgi import Responder
@@ -164,7 +165,7 @@ class Connection:
         self.home = -1
         self.began = 0
         self.app_ended = 0
-        self.record: tuple[Any, ...] | None = None
+        self.record: Answered | None = None
         self.how = ""
         self.unserved = False
         self.layer: Layer | None = None

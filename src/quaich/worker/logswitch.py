@@ -12,6 +12,17 @@ from quaich.log import board
 SIGNAL = signal.SIGURG
 
 
+def listen(*actions: Callable[[], None]) -> Callable[[], None]:
+    """Do all of that whenever the signal comes."""
+
+    def act() -> None:
+        for each in actions:
+            each()
+
+    signal.signal(SIGNAL, lambda number, frame: act())
+    return act
+
+
 def follow(fd: int) -> Callable[[], None]:
     """Take what is posted at ``fd`` now and whenever the signal comes; the taking."""
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quaich.config.effective import Config
-from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.net.trust import LOCAL, Trust
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
 from quaich.sys.io import Acceptor
-from quaich.worker import grievance, logswitch, resources, startup
+from quaich.worker import grievance, logswitch, requestlog, resources, startup
 from quaich.worker.alarm import Alarm
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door, Filter
@@ -27,7 +26,6 @@ from quaich.worker.intake import Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
 from quaich.worker.proxied import Proxied
-from quaich.worker.record import Recorder
 from quaich.worker.signals import Signals, prepare_last_words
 from quaich.worker.tls import Tls
 from quaich.wsgi.dynamic import Dynamic, Notices
@@ -101,7 +99,6 @@ class Stage:
         self.board = board
         self.log = log
         self.grievances = grievance.of(config)
-        self.recording = not config.disable_logging or config.log_4xx or config.log_5xx
         dynamic = None
         if config.dynamic_apps:
             dynamic = Dynamic(
@@ -170,20 +167,23 @@ def run_worker(
     on_abandon: Callable[[], None],
     on_spent: Callable[[str], None],
     on_shown: Callable[[], None],
+    lend: Callable[[], None] | None = None,
 ) -> int:
     """Serve until told to leave; the exit status of the process.
 
     ``seat`` is the worker's place on the scoreboard; ``on_ready`` is called when connections are
     being accepted; ``on_abandon`` when the process is about to end inside a request; ``on_spent``
-    when another should take its place; ``on_shown`` when the stacks are in the log.
+    when another should take its place; ``on_shown`` when the stacks are in the log; ``lend`` gives
+    another courier what this worker prints.
     """
     config, answerer, engine, signals = stage.config, stage.answerer, stage.engine, stage.signals
     lifeline = stage.lifeline
     mine = stage.scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
     answerer.slot = mine
-    if stage.recording:
-        answerer.recorder = _recorder(config, mine, stage.scoreboard, stage.log)
+    answerer.recorder = requestlog.recorder(
+        config, slot, generation, mine, stage.scoreboard, stage.log.requests
+    )
     if stage.grievances.wanted:
         answerer.on_exception = grievance.listener(stage.grievances, on_spent)
     if lifeline is not None and config.max_requests:
@@ -195,6 +195,8 @@ def run_worker(
     signals.install(engine, reader, writer, supervised=lifeline is not None)
     if stage.board is not None:
         signals.on_log = logswitch.follow(stage.board)
+    if lend is not None:
+        signals.on_log = logswitch.listen(signals.on_log, lend)
     if lifeline is not None:
         engine.watch_lifeline(lifeline)
     elif config.harakiri:
@@ -230,16 +232,6 @@ def _teller(
             on_spent(f"requests={slot.served()} max-requests={most}")
 
     return tell
-
-
-def _recorder(config: Config, slot: Slot, scoreboard: Scoreboard, log: Log) -> Recorder:
-    return Recorder(
-        slot=slot,
-        scoreboard=scoreboard,
-        log=log,
-        lines=RequestLog(os.getpid()),
-        statuses=(not config.disable_logging, config.log_4xx, config.log_5xx),
-    )
 
 
 def _door(listener: BoundListener, common: dict[str, Any], head_limit: int) -> Door:

@@ -1,7 +1,9 @@
 cimport cython
+from quaich.log.request cimport Answered, RequestLog, escape
 from quaich.stats.scoreboard cimport Slot
 from quaich.sys.clock cimport micros
 from quaich.wire.http1 cimport Head
+from quaich.wire.reply cimport ReplyHead
 from quaich.worker.connection cimport Connection
 from quaich.wsgi.call cimport Exchange
 
@@ -11,13 +13,15 @@ cdef class Recorder:
     cdef readonly object scoreboard
     cdef readonly object log
     cdef readonly object lines
-    cdef readonly bint log_all
-    cdef readonly bint log_4xx
-    cdef readonly bint log_5xx
+    cdef readonly object selection
+    cdef readonly bint all
+    cdef readonly tuple needs
+    cdef readonly bint open
+    cdef readonly bint forwarded
 
-    @cython.locals(head=Head, environ=dict, fields=int, size=Py_ssize_t)
+    @cython.locals(head=Head, environ=dict, fields=int, size=Py_ssize_t, r=Answered)
     cpdef begin(self, Connection conn)
-    @cython.locals(status=int)
+    @cython.locals(head=ReplyHead, r=Answered)
     cpdef finish(self, Connection conn, Exchange exchange)
 
 

@@ -4,18 +4,40 @@ What a client sent is taken down before the application is called, which may cha
 the line is written when the reply is with the kernel.
 """
 
-from quaich.log.request import RequestLog, escape
-from quaich.log.server import Log
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from quaich.log.request import Answered, Need, escape, kept
+from quaich.log.selection import Selection
 from quaich.stats.scoreboard import NOTE, REQUESTS, Scoreboard, Slot
 from quaich.sys.clock import micros
 from quaich.worker.connection import Connection
 from quaich.wsgi.call import Exchange
 
+SET_NAME = "quaich.set_logvar"
+"""The key of the function by which an application sets a variable of the log's format."""
+
+
+class Lines(Protocol):
+    """Who writes a request down."""
+
+    def line(self, answered: Answered) -> bytes:
+        """The line for a request."""
+
+
+class Output(Protocol):
+    """Where lines go."""
+
+    def write(self, data: bytes) -> None:
+        """One whole line."""
+
 
 class Recorder:
-    """Writes the request lines of one worker.
+    """Writes the request lines of one worker to ``log``.
 
-    ``statuses`` says which requests are logged: all, those answered 4xx, those answered 5xx.
+    ``needs`` are the variables of a request that ``lines`` wants, ``open`` whether it has some that
+    the application sets; ``forwarded`` takes X-Forwarded-For for the address.
     """
 
     def __init__(
@@ -23,15 +45,22 @@ class Recorder:
         *,
         slot: Slot,
         scoreboard: Scoreboard,
-        log: Log,
-        lines: RequestLog,
-        statuses: tuple[bool, bool, bool],
+        log: Output,
+        lines: Lines,
+        selection: Selection,
+        needs: Sequence[Need] = (),
+        open: bool = False,
+        forwarded: bool = False,
     ) -> None:
         self.slot = slot
         self.scoreboard = scoreboard
         self.log = log
         self.lines = lines
-        self.log_all, self.log_4xx, self.log_5xx = statuses
+        self.selection = selection
+        self.all = selection.all
+        self.needs = tuple(needs)
+        self.open = open
+        self.forwarded = forwarded
 
     def begin(self, conn: Connection) -> None:
         """Take down what the line needs of the request."""
@@ -44,42 +73,41 @@ class Recorder:
         if conn.http:
             fields += 4
             size += conn.door.size + len(address)
+        if self.forwarded:
+            address = str(environ.get("HTTP_X_FORWARDED_FOR", "")) or address
         user = str(environ.get("REMOTE_USER", ""))
-        conn.record = (address, user, 2 * fields, size, head.method, head.uri, head.protocol)
+        r = Answered(address, user, head.method, head.uri, head.protocol)
+        r.fields = 2 * fields
+        r.size = size
+        r.began = time.time()
+        if self.needs:
+            r.values = kept(environ, self.needs)
+        if self.open:
+            environ[SET_NAME] = r.set
+        conn.record = r
 
     def finish(self, conn: Connection, exchange: Exchange) -> None:
         """Write the line, if it is wanted."""
-        record = conn.record
+        r = conn.record
         conn.record = None
-        status = exchange.head.status if exchange.head is not None else 500
-        wanted = (
-            self.log_all
-            or (self.log_4xx and 400 <= status < 500)
-            or (self.log_5xx and 500 <= status < 600)
-        )
-        if record is None or not wanted:
+        if r is None:
             return
-        address, user, fields, size, method, uri, protocol = record
-        line = self.lines.line(
-            count=self.slot.requests(),
-            total=self.scoreboard.total(REQUESTS),
-            address=address,
-            user=user,
-            fields=fields,
-            size=size,
-            method=method,
-            uri=uri,
-            sent=exchange.sent,
-            microseconds=micros() - conn.began,
-            how=conn.how,
-            protocol=protocol,
-            status=status,
-            headers=exchange.head.count if exchange.head is not None else 2,
-            headers_size=exchange.head_size,
-            core=conn.home,
-            has_app=not conn.unserved,
-        )
-        self.log.write(line)
+        head = exchange.head
+        r.status = head.status if head is not None else 500
+        r.headers = head.count if head is not None else 2
+        r.headers_size = exchange.head_size
+        r.sent = exchange.sent
+        r.how = conn.how
+        r.micros = micros() - conn.began
+        r.failed = conn.gone
+        if not self.all and not self.selection.picks(r):
+            return
+        r.app_micros = conn.app_ended - conn.began if conn.app_ended > conn.began else r.micros
+        r.core = conn.home
+        r.count = self.slot.requests()
+        r.total = self.scoreboard.total(REQUESTS)
+        r.has_app = not conn.unserved
+        self.log.write(self.lines.line(r))
 
 
 def describe(conn: Connection) -> str:

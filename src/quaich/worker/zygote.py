@@ -38,7 +38,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from quaich.errors import QuaichError
-from quaich.log.server import Log
+from quaich.log.server import Log, log_of
 from quaich.net.listen import remove_file
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import family, process
@@ -49,6 +49,7 @@ from quaich.worker import (
     logswitch,
     messages,
     naming,
+    output,
     resources,
     startup,
     tls,
@@ -93,7 +94,7 @@ def begin(bootstrap: Bootstrap) -> NoReturn:
     if bootstrap.board is not None:
         logswitch.follow(bootstrap.board)
     naming.show(bootstrap.config, naming.ZYGOTE)
-    os._exit(Zygote(bootstrap, Log()).run())
+    os._exit(Zygote(bootstrap, log_of(bootstrap.config, bootstrap.courier)).run())
 
 
 @dataclass(frozen=True)
@@ -395,6 +396,10 @@ class Zygote:
         return self._wait_for_work()
 
     def _work(self, slot: int, seat: int) -> int:
+        self._log.belong(slot)
+        lend = None
+        if self._config.log_worker_output and self._bootstrap.courier is not None:
+            lend = output.capture(self._log)
         if self._chores:
             try:
                 self._do_chores(slot)
@@ -413,6 +418,7 @@ class Zygote:
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,
+            lend=lend,
             on_ready=lambda: self._accepting(slot),
             on_abandon=_nothing,
             on_spent=lambda cause: self._send(messages.Spent(slot, cause)),

@@ -290,4 +290,21 @@ CODES = (
         "uWSGI and quaich take the nearest number that can be meant.",
         "Write a number from cheaper to processes.",
     ),
+    Code(
+        "QX136",
+        WARNING,
+        "unknown variable in log-format",
+        "log-format names a variable that is not the server's.",
+        "It is a hyphen in every line until the application sets it, in uWSGI and in quaich.",
+        "Correct the name, or have the application set it: "
+        'environ["quaich.set_logvar"](name, value).',
+    ),
+    Code(
+        "QX137",
+        WARNING,
+        "a route or an encoder without its logger",
+        "log-route, log-encoder or one of their like names a logger, and no logger has that name.",
+        "It does nothing, in uWSGI and in quaich.",
+        "Give the logger the name (logger = NAME TYPE:ARGUMENT), or correct it.",
+    ),
 )

@@ -1,6 +1,6 @@
 """QX0xx: configurations that work, and will hurt one day."""
 
-from quaich.config.codes.row import NOTE, Code
+from quaich.config.codes.row import NOTE, WARNING, Code
 
 CODES = (
     Code(
@@ -72,5 +72,13 @@ CODES = (
         "When the application cannot be loaded, uWSGI starts all the same and answers every "
         "request with 500; so does quaich behind the compatible door.",
         "Write need-app = true.",
+    ),
+    Code(
+        "QX036",
+        WARNING,
+        "the request log writes secrets",
+        "log-format names a variable that carries credentials, such as HTTP_COOKIE.",
+        "Whoever can read the log can act as the clients in it.",
+        "Leave the variable out, or log one that the application sets.",
     ),
 )

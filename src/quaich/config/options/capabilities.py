@@ -32,7 +32,6 @@ BY_GROUP = {
     "harakiri": LIFECYCLE,
     "reload-control": LIFECYCLE,
     "hooks": HOOKS,
-    "logging": LOGGING,
     "misc": LOGGING,
     "stats": STATISTICS,
     "metrics": STATISTICS,
@@ -58,7 +57,7 @@ BY_GROUP = {
 
 _ELSEWHERE = {
     APPLICATIONS: "force-cwd",
-    STATISTICS: "py-tracebacker memory-report",
+    STATISTICS: "py-tracebacker",
     SPOOLER: (
         "spooler-harakiri spooler-import spooler-pyimport spooler-py-import "
         "spooler-python-import touch-spoolers-reload"
@@ -72,7 +71,6 @@ _ELSEWHERE = {
     TLS: "https-export-cert https-session-context http-to-https",
     WEBSOCKETS: "http-websockets",
     STATIC: "http-auto-gzip",
-    ROUTING: "log-route log-req-route",
     SHARED: "py-sharedarea",
     ENGINES: "gevent gevent-monkey-patch gevent-early-monkey-patch gevent-wait-for-hub asyncio",
 }

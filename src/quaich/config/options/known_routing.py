@@ -5,8 +5,6 @@ A row is name, argument, kind, then its short flag and whether uWSGI starts a ma
 
 ROWS = {
     "routing": (
-        "log-route required stringlist master",
-        "log-req-route required stringlist",
         "route required special",
         "route-host required special",
         "route-uri required special",
