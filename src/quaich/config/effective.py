@@ -196,6 +196,16 @@ class Config(ConfigBase):
     smart_attach_daemon2: tuple[str, ...] = ()
     attach_daemon2: tuple[str, ...] = ()
     daemons_honour_stdin: bool = False
+    stats: tuple[str, ...] = ()
+    stats_public: bool = False
+    stats_http: bool = False
+    stats_minified: bool = False
+    stats_no_cores: bool = False
+    stats_no_metrics: bool = False
+    enable_metrics: bool = False
+    metrics_no_cores: bool = False
+    stats_push: tuple[str, ...] = ()
+    stats_pusher_default_freq: int = 3
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -244,4 +254,7 @@ FIXED = (
     "log_truncate",
     "immediate_uid",
     "immediate_gid",
+    "stats",
+    "stats_public",
+    "stats_push",
 )

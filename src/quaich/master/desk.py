@@ -6,7 +6,7 @@ so that a path that cannot be used stops the start.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quaich import __version__
@@ -16,7 +16,10 @@ from quaich.master import report
 from quaich.master.control import Control
 from quaich.master.fifo import Fifo
 from quaich.master.side import BaseSide, House, Side
+from quaich.master.statistics import Statistics
 from quaich.master.vocabulary import Action, Meaning, Perform
+from quaich.stats.figures import Daemon
+from quaich.values import asdict
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -67,12 +70,19 @@ class Reports(BaseSide):
 class Desk:
     """The sides of operators: ``sides`` for the master, after ``open`` unless they are resumed."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        log: Log,
+        daemons: Callable[[], Sequence[Daemon]] = tuple,
+    ) -> None:
         self._config = config
         self._environ = environ
         self._log = log
         self._reports = Reports()
-        self._control = Control(lambda house: report.as_data(self._reports.view(house)))
+        self._statistics = Statistics(config, daemons)
+        self._control = Control(self._status)
         self._fifo: Fifo | None = None
         if config.master_fifo:
             self._fifo = Fifo(
@@ -82,9 +92,15 @@ class Desk:
                 vacuum=config.vacuum,
             )
 
+    def _status(self, house: House) -> dict[str, object]:
+        """For the command of that name, and for ``quaich top``."""
+        figures = asdict(self._statistics.figures())
+        return report.as_data(self._reports.view(house)) | {"figures": figures}
+
     def open(self) -> None:
         """Make the files; raises QuaichError where one that is configured cannot be."""
         try:
+            self._statistics.open()
             self._open_control()
             if self._fifo is not None:
                 self._fifo.open()
@@ -107,11 +123,12 @@ class Desk:
     @property
     def sides(self) -> list[Side]:
         """For the master, which closes them."""
-        return [self._reports, self._control, *([self._fifo] if self._fifo else [])]
+        fifo = [self._fifo] if self._fifo else []
+        return [self._reports, self._statistics, self._control, *fifo]
 
     def leftovers(self) -> tuple[tuple[str, int, int], ...]:
         """The files to remove if the master is killed."""
-        found = self._control.leftovers()
+        found = (*self._control.leftovers(), *self._statistics.leftovers())
         if self._fifo is not None and self._config.vacuum:
             found += self._fifo.leftovers()
         return found

@@ -7,8 +7,13 @@ cdef class Slot:
     cdef readonly Py_ssize_t other
     cdef readonly int threads
     cdef readonly object notes
+    cdef unsigned long long[::1] bounds
+    cdef Py_ssize_t last
     cpdef begin(self, int thread, unsigned long long now)
     @cython.locals(lane=Py_ssize_t, since="unsigned long long")
     cpdef pause(self, int thread, unsigned long long now)
     @cython.locals(lane=Py_ssize_t, since="unsigned long long")
     cpdef end(self, int thread, unsigned long long now, unsigned long long sent)
+    @cython.locals(place=Py_ssize_t)
+    cpdef took(self, unsigned long long micros)
+    cpdef fault(self, int thread, int field)

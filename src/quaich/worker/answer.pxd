@@ -21,6 +21,7 @@ cdef class Answerer:
     cdef public double gateway_timeout
     cdef public int threads
     cdef public bint noting
+    cdef public bint timing
     cdef public Stamp stamp
     cdef public long long stamp_second
     cdef public bint closing

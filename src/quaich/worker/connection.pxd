@@ -57,3 +57,4 @@ cdef class Connection:
     cdef public tuple record
     cdef public str how
     cdef public bint unserved
+    cdef public bint broken

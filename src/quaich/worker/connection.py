@@ -71,7 +71,8 @@ class Connection:
     did not take yet, ``out_offset`` how much of its first item it took; ``iterator`` an
     application's reply that is not exhausted, ``context`` and ``home`` the context and the thread
     it began in; ``suspended`` that it waits with that iterator; ``gone`` that the client cannot be
-    reached any more; ``unserved`` that there was no application for the request.
+    reached any more, ``broken`` that it was the application that broke off; ``unserved`` that there
+    was no application for the request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -112,6 +113,7 @@ class Connection:
         self.record: tuple[Any, ...] | None = None
         self.how = ""
         self.unserved = False
+        self.broken = False
 
     def write_through(self, data: bytes) -> None:
         """The sink of this connection's exchange."""

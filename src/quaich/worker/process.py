@@ -11,6 +11,7 @@ from quaich.log.request import RequestLog
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
+from quaich.stats.wanted import wanted
 from quaich.sys.io import Acceptor
 from quaich.worker import grievance, logswitch, resources, startup
 from quaich.worker.alarm import Alarm
@@ -61,6 +62,7 @@ def run_worker(
     """
     mine = scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
+    watched = wanted(config)
     dynamic = None
     if config.dynamic_apps:
         dynamic = Dynamic(
@@ -83,7 +85,8 @@ def run_worker(
         recorder=_recorder(config, mine, scoreboard, log),
         write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
         threads=config.threads,
-        noting=config.harakiri > 0,
+        noting=config.harakiri > 0 or watched,
+        timing=watched,
         dynamic=Notices(log.warning, points, dynamic is not None).note,
     )
     answerer.on_exception = grievance.listener(grievance.of(config), on_spent)

@@ -108,7 +108,6 @@ ROWS = {
     ),
     "rpc": ("rpc-max required int",),
     "metrics": (
-        "enable-metrics none bool master",
         "metric required stringlist master",
         "metric-threshold required stringlist master",
         "metric-alarm required stringlist master",
@@ -117,19 +116,6 @@ ROWS = {
         "metrics-dir-restore none bool master",
         "metric-dir required string master",
         "metric-dir-restore none bool master",
-        "metrics-no-cores none bool master",
-    ),
-    "stats": (
-        "stats required string master",
-        "stats-server required string master",
-        "stats-http none bool master",
-        "stats-minified none bool master",
-        "stats-min none bool master",
-        "stats-push required stringlist master",
-        "stats-pusher-default-freq required seconds master",
-        "stats-pushers-default-freq required seconds master",
-        "stats-no-cores none bool master",
-        "stats-no-metrics none bool master",
     ),
     "legion": (
         "legion required special master",
