@@ -1,19 +1,13 @@
 """The statistics of real servers: true values, uWSGI's clients, health, clients that misbehave."""
 
 import contextlib
-import fcntl
 import json
 import os
-import pty
-import re
-import select
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +21,7 @@ from tests.conftest import StartServer
 from tests.support.net import Address, connect, exchange, read_to_end
 from tests.support.processes import wait_until
 from tests.support.server import Server, command, run
+from tests.support.terminal import Terminal
 
 APPLICATION = """
 import os, time
@@ -320,39 +315,6 @@ def test_a_unix_socket_is_its_owners(start: StartServer, tmp_path: Path) -> None
     assert not path.exists()
 
 
-class Terminal:
-    """A program in a pseudo-terminal, and what it has written there."""
-
-    def __init__(self, *argv: str, rows: int = 24, columns: int = 120) -> None:
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.environ["TERM"] = "xterm"
-            os.execv(argv[0], argv)
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
-        self.text = ""
-
-    def wait(self, pattern: str, seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not re.search(pattern, self.text):
-            assert time.monotonic() < deadline, f"no {pattern!r} in {self.text!r}"
-            if select.select([self._fd], [], [], 0.1)[0]:
-                try:
-                    self.text += os.read(self._fd, 65536).decode(errors="replace")
-                except OSError:
-                    raise AssertionError(f"ended before {pattern!r}: {self.text!r}") from None
-
-    def type(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def end(self) -> int:
-        """Wait for its end; the exit status."""
-        with contextlib.suppress(OSError):
-            while os.read(self._fd, 65536):
-                pass
-        os.close(self._fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
 def test_uwsgitop_renders_it(site: StartSite) -> None:
     program = Path(sys.executable).parent / "uwsgitop"
     if not program.exists():
@@ -361,7 +323,7 @@ def test_uwsgitop_renders_it(site: StartSite) -> None:
     running.get()
     running.wait_sum("requests", 1)
     assert isinstance(running.stats, tuple)
-    top = Terminal(sys.executable, str(program), f"127.0.0.1:{running.stats[1]}")
+    top = Terminal([sys.executable, str(program), f"127.0.0.1:{running.stats[1]}"])
     top.wait(r"uwsgi-2\.0\.0\+quaich")
     top.wait(r"req: 1 ")
     top.wait(r"idle")

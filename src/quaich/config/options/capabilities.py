@@ -35,7 +35,6 @@ BY_GROUP = {
     "hooks": HOOKS,
     "logging": LOGGING,
     "misc": LOGGING,
-    "stats": STATISTICS,
     "metrics": STATISTICS,
     "metrics-push": STATISTICS,
     "alarms": ALARMS,
