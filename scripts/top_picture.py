@@ -56,8 +56,8 @@ def load(port: int, over: threading.Event, path: str, pause: float) -> None:
 def svg(lines: list[topscreen.Line]) -> str:
     width, height = COLUMNS * WIDTH + 24, ROWS * HEIGHT + 24
     found = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-        'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}">',
+        '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">',
         '<rect width="100%" height="100%" rx="8" fill="#101418"/>',
     ]
     for number, line in enumerate(lines):
@@ -67,7 +67,8 @@ def svg(lines: list[topscreen.Line]) -> str:
             size = len(text) * WIDTH
             if style == topscreen.TITLE:
                 found.append(
-                    f'<rect x="{x:.1f}" y="{y}" width="{size:.1f}" height="{HEIGHT}" fill="#d0d0d0"/>'
+                    f'<rect x="{x:.1f}" y="{y}" width="{size:.1f}" height="{HEIGHT}" '
+                    f'fill="{COLOURS[topscreen.PLAIN]}"/>'
                 )
             if text.strip():
                 found.append(
@@ -75,7 +76,7 @@ def svg(lines: list[topscreen.Line]) -> str:
                     f'fill="{COLOURS[style]}">{escape(text)}</text>'
                 )
             column += len(text)
-    return "\n".join([*found, "</svg>"]) + "\n"
+    return "\n".join([*found, "</g></svg>"]) + "\n"
 
 
 def main() -> int:

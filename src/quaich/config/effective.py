@@ -206,6 +206,10 @@ class Config(ConfigBase):
     metrics_no_cores: bool = False
     stats_push: tuple[str, ...] = ()
     stats_pusher_default_freq: int = 3
+    alarm: tuple[str, ...] = ()
+    alarm_backlog: tuple[str, ...] = ()
+    alarm_freq: int = 3
+    alarm_msg_size: int = 8192
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -257,4 +261,6 @@ FIXED = (
     "stats",
     "stats_public",
     "stats_push",
+    "alarm",
+    "alarm_backlog",
 )

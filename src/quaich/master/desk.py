@@ -15,6 +15,7 @@ from quaich.log.server import Log
 from quaich.master import report
 from quaich.master.control import Control
 from quaich.master.fifo import Fifo
+from quaich.master.outlets import Outlets, check
 from quaich.master.side import BaseSide, House, Side
 from quaich.master.statistics import Statistics
 from quaich.master.vocabulary import Action, Meaning, Perform
@@ -82,6 +83,7 @@ class Desk:
         self._log = log
         self._reports = Reports()
         self._statistics = Statistics(config, daemons)
+        self._outlets = Outlets(config, self._statistics.figures, self._statistics.listeners)
         self._control = Control(self._status)
         self._fifo: Fifo | None = None
         if config.master_fifo:
@@ -99,6 +101,7 @@ class Desk:
 
     def open(self) -> None:
         """Make the files; raises QuaichError where one that is configured cannot be."""
+        check(self._config)
         try:
             self._statistics.open()
             self._open_control()
@@ -124,7 +127,7 @@ class Desk:
     def sides(self) -> list[Side]:
         """For the master, which closes them."""
         fifo = [self._fifo] if self._fifo else []
-        return [self._reports, self._statistics, self._control, *fifo]
+        return [self._reports, self._statistics, self._outlets, self._control, *fifo]
 
     def leftovers(self) -> tuple[tuple[str, int, int], ...]:
         """The files to remove if the master is killed."""

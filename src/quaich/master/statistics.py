@@ -126,7 +126,7 @@ class Statistics(BaseSide):
         """Look, and see to the clients."""
         if now >= self._looks and wanted(self._now()):
             self._looks = now + INTERVAL
-            full = [each for each in self._listeners() if each.most and each.queue >= each.most]
+            full = [each for each in self.listeners() if each.most and each.queue >= each.most]
             self._overflows += bool(full)
         self._clients.turn(now)
 
@@ -171,7 +171,7 @@ class Statistics(BaseSide):
                 gid=os.getgid(),
                 cwd=os.getcwd(),
                 overflows=self._overflows,
-                listeners=self._listeners(),
+                listeners=self.listeners(),
                 daemons=self._daemons(),
             ),
         )
@@ -181,7 +181,8 @@ class Statistics(BaseSide):
         house = getattr(self, "house", None)
         return (house.config(house.plan.current) if house else None) or self._config
 
-    def _listeners(self) -> list[Listener]:
+    def listeners(self) -> list[Listener]:
+        """The sockets, and who waits there."""
         found = []
         for each in self.house.listeners:
             queue, most = listen_queue(each.fd) or (0, 0)

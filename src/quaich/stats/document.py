@@ -15,7 +15,7 @@ from typing import Any
 from quaich.stats.figures import Core, Figures, Worker
 
 _SCHEMA = "2.0.0"
-_COUNTER, _GAUGE, _ABSOLUTE, _ALIAS = 0, 1, 2, 3
+COUNTER, _GAUGE, _ABSOLUTE, _ALIAS = 0, 1, 2, 3
 
 
 def document(
@@ -144,11 +144,11 @@ def uwsgi_metrics(figures: Figures, cores: bool) -> Iterator[tuple[str, int, str
     there = [each for each in figures.workers if each.pid]
     busy = sum(each.status == "busy" for each in there)
     overloaded = bool(there) and busy == len(there)
-    yield "core.routed_signals", _COUNTER, "5.1", 0
-    yield "core.unrouted_signals", _COUNTER, "5.2", 0
+    yield "core.routed_signals", COUNTER, "5.1", 0
+    yield "core.unrouted_signals", COUNTER, "5.2", 0
     yield "core.busy_workers", _GAUGE, "5.3", busy
     yield "core.idle_workers", _GAUGE, "5.4", len(there) - busy
-    yield "core.overloaded", _COUNTER, "5.5", int(overloaded)
+    yield "core.overloaded", COUNTER, "5.5", int(overloaded)
     yield from _of_worker(Worker(0))
     for worker in figures.workers:
         yield from _of_worker(worker)
@@ -156,11 +156,11 @@ def uwsgi_metrics(figures: Figures, cores: bool) -> Iterator[tuple[str, int, str
             for core in worker.cores:
                 yield from _of_core(worker.number, core)
     average = sum(each.average for each in there) // max(1, len(there))
-    yield "core.total_tx", _COUNTER, "5.100", _total(figures, "sent")
+    yield "core.total_tx", COUNTER, "5.100", _total(figures, "sent")
     yield "core.total_rss", _GAUGE, "5.101", _total(figures, "rss")
     yield "core.total_vsz", _GAUGE, "5.102", _total(figures, "vsz")
     yield "core.avg_response_time", _GAUGE, "5.103", average
-    yield "core.total_running_time", _COUNTER, "5.104", _total(figures, "running")
+    yield "core.total_running_time", COUNTER, "5.104", _total(figures, "running")
     for place, each in enumerate(figures.listeners):
         yield f"socket.{place}.listen_queue", _GAUGE, f"7.{place}.1", each.queue
     yield "rss_size", _ALIAS, "5.101", _total(figures, "rss")
@@ -173,15 +173,15 @@ def _total(figures: Figures, name: str) -> int:
 
 def _of_worker(worker: Worker) -> Iterator[tuple[str, int, str, int]]:
     for name, kind, number, value in (
-        ("requests", _COUNTER, 1, worker.requests),
+        ("requests", COUNTER, 1, worker.requests),
         ("delta_requests", _ABSOLUTE, 2, worker.delta),
-        ("failed_requests", _COUNTER, 13, worker.exceptions),
-        ("respawns", _COUNTER, 14, worker.spawns),
+        ("failed_requests", COUNTER, 13, worker.exceptions),
+        ("respawns", COUNTER, 14, worker.spawns),
         ("avg_response_time", _GAUGE, 8, worker.average),
-        ("total_tx", _COUNTER, 9, worker.sent),
+        ("total_tx", COUNTER, 9, worker.sent),
         ("rss_size", _GAUGE, 11, worker.rss),
         ("vsz_size", _GAUGE, 12, worker.vsz),
-        ("running_time", _COUNTER, 13, worker.running),
+        ("running_time", COUNTER, 13, worker.running),
     ):
         yield f"worker.{worker.number}.{name}", kind, f"3.{worker.number}.{number}", value
 
@@ -197,7 +197,7 @@ def _of_core(worker: int, core: Core) -> Iterator[tuple[str, int, str, int]]:
         ("read_errors", 8, core.read_errors),
     ):
         oid = f"3.{worker}.2.{core.number}.{number}"
-        yield f"worker.{worker}.core.{core.number}.{name}", _COUNTER, oid, value
+        yield f"worker.{worker}.core.{core.number}.{name}", COUNTER, oid, value
 
 
 # The layout.

@@ -76,12 +76,13 @@ OPTIONS = (
     ),
     Option(
         "stats-push",
-        kinds.STRINGS,
+        kinds.PUSHES,
         "stats",
-        "send statistics again and again: statsd:ADDRESS[,PREFIX], file:PATH, socket:ADDRESS",
+        "send the metrics again and again to statsd or a socket, or append statistics to a file",
         implies=_MASTER,
         relation=DIFFERS,
-        why="a metric that did not change is not sent to statsd again; other kinds are refused",
+        why="statsd and file are built in; statsd gets by how much a counter grew; other kinds are "
+        "refused",
         reloadable=False,
     ),
     Option(
@@ -92,5 +93,44 @@ OPTIONS = (
         aliases=("stats-pushers-default-freq",),
         default=3,
         implies=_MASTER,
+    ),
+    Option(
+        "alarm",
+        kinds.ALARMS,
+        "alarms",
+        "what an alarm does: NAME cmd:COMMAND, NAME log:, or NAME udp:ADDRESS",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="commands run as the user of the workers, and of one alarm one at a time; other kinds "
+        "are refused",
+        reloadable=False,
+    ),
+    Option(
+        "alarm-backlog",
+        kinds.STRINGS,
+        "alarms",
+        "raise an alarm when the queue of a socket is full",
+        aliases=(
+            *("backlog-alarm", "lq-alarm", "alarm-lq"),
+            *("alarm-listen-queue", "listen-queue-alarm"),
+        ),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="UNIX sockets count, too",
+        reloadable=False,
+    ),
+    Option(
+        "alarm-freq",
+        kinds.seconds(0),
+        "alarms",
+        "seconds in which the same alarm is not raised again",
+        default=3,
+    ),
+    Option(
+        "alarm-msg-size",
+        kinds.count(1, 65536),
+        "alarms",
+        "the longest message of an alarm, in octets",
+        default=8192,
     ),
 )

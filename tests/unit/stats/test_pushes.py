@@ -1,0 +1,81 @@
+"""Metrics as they are sent, and when alarms are raised."""
+
+import json
+
+from quaich.stats.alarms import Alarms
+from quaich.stats.figures import Figures, Listener, Worker
+from quaich.stats.pushes import DATAGRAM, Statsd, file_line, socket_datagrams
+from quaich.values import replace
+from tests.unit.stats.samples import FIGURES
+
+
+def lines(datagrams: list[bytes]) -> list[str]:
+    return b"\n".join(datagrams).decode().split("\n")
+
+
+def test_gauges_are_sent_and_counters_by_their_growth() -> None:
+    statsd = Statsd("site")
+    first = lines(statsd.datagrams(FIGURES, True))
+    assert "site.worker.1.rss_size:4096|g" in first
+    assert not [line for line in first if line.endswith("|c")]
+    worker = replace(FIGURES.workers[0], requests=15)
+    later = replace(FIGURES, workers=(worker, *FIGURES.workers[1:]))
+    counters = [x for x in lines(statsd.datagrams(later, True)) if x.endswith("|c")]
+    assert counters == ["site.worker.1.requests:5|c"]
+    assert not [x for x in lines(statsd.datagrams(later, True)) if x.endswith("|c")]
+
+
+def test_a_worker_that_is_new_counts_from_nothing() -> None:
+    statsd = Statsd("p")
+    statsd.datagrams(Figures(), True)
+    found = lines(statsd.datagrams(Figures(workers=(Worker(1, requests=3),)), True))
+    assert "p.worker.1.requests:3|c" in found
+
+
+def test_datagrams_pass_every_network() -> None:
+    many = Figures(workers=tuple(Worker(number, pid=1) for number in range(1, 200)))
+    datagrams = Statsd("p").datagrams(many, True)
+    assert len(datagrams) > 1
+    assert max(map(len, datagrams)) <= DATAGRAM
+
+
+def test_uwsgis_form() -> None:
+    found = socket_datagrams(FIGURES, "hello", True)
+    assert found[0] == b"hello.core.routed_signals 0 0"
+    assert b"hello.core.busy_workers 1 1" in found
+    assert b"core.busy_workers 1 1" in socket_datagrams(FIGURES, "", False)
+
+
+def test_a_line_of_a_file() -> None:
+    line = file_line(FIGURES, True)
+    assert line.count(b"\n") == 1
+    assert json.loads(line)["pid"] == 10
+
+
+FULL = Listener("a", "http", 5, 5)
+
+
+def test_a_full_queue_raises_every_alarm_once_in_a_while() -> None:
+    alarms = Alarms(3, 8192)
+    message = 'listen queue of socket "a" full !!! (5/5)'
+    assert alarms.full(["x", "y"], [FULL], 0.0) == [("x", message), ("y", message)]
+    assert alarms.full(["x"], [FULL], 2.9) == []
+    assert alarms.full(["x"], [FULL], 3.0) == [("x", message)]
+
+
+def test_another_message_is_another_alarm() -> None:
+    alarms = Alarms(3, 10)
+    assert alarms.full(["x"], [FULL], 0.0) == [("x", "listen que")]
+    assert Alarms(0, 99).full(["x"], [replace(FULL, queue=4), Listener("u", "http")], 0.0) == []
+
+
+def test_without_a_pause_every_look_raises() -> None:
+    alarms = Alarms(0, 99)
+    assert alarms.full(["x"], [FULL], 1.0)
+    assert alarms.full(["x"], [FULL], 1.0)
+
+
+def test_what_was_raised_is_not_remembered_without_end() -> None:
+    alarms = Alarms(100, 99)
+    for number in range(1000):
+        assert alarms.full(["x"], [Listener(str(number), "http", 1, 1)], 0.0)
