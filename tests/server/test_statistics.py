@@ -154,6 +154,8 @@ def test_counts_survive_reloads_and_deaths(site: StartSite) -> None:
         assert running.get().endswith(b"hello")
         sent += 1
     running.wait_sum("requests", sent + 1)
+    running.server.send(signal.SIGUSR1)
+    running.server.wait_line(rf"^statistics .* requests={sent + 1} exceptions=1 ")
     first = running.data()["workers"][0]
     assert first["respawn_count"] == 3
     assert first["delta_requests"] <= 5

@@ -4,7 +4,6 @@ Each gives a sample when asked, and waits no longer than a few seconds for it.  
 ``quaich top --json`` is run, and its lines are read.
 """
 
-import json
 import os
 import select
 import shlex
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from quaich.cli import find
 from quaich.cli.find import NoServer, Silent
+from quaich.cli.operate import decoded
 from quaich.errors import QuaichError, UsageError
 from quaich.master import requests
 from quaich.net.address import Kind, parse
@@ -84,7 +84,7 @@ class Control:
             except OSError as error:
                 raise NoServer(f"{found.path}: {error.strerror or error}") from None
         for line in lines:
-            answer = _decoded(line, found.path)
+            answer = decoded(line, found.path)
             figures = answer.get("status", {}).get("figures")
             if isinstance(figures, dict):
                 return figures
@@ -123,7 +123,7 @@ class Stats:
             raise NoServer(f"{self._name}: {(error.strerror or str(error)).lower()}") from None
         if b" 200 " not in head.partition(b"\r\n")[0]:
             raise QuaichError(f"{self._name}: what answers there is no quaich of this version")
-        return _decoded(body, self._name)
+        return decoded(body, self._name)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -163,7 +163,7 @@ class Ssh:
                 raise QuaichError(f"{self._words[-1]}: ssh ended with status {status}")
             self._held += data
         line, _, self._held = self._held.partition(b"\n")
-        return _decoded(line, self._words[-1])
+        return decoded(line, self._words[-1])
 
     def close(self) -> None:
         """End it."""
@@ -199,13 +199,3 @@ def _read(sock: socket.socket) -> bytes:
         size += len(data)
         if size > _LONGEST:
             raise QuaichError("the answer has no end")
-
-
-def _decoded(data: bytes, name: str) -> Sample:
-    try:
-        found = json.loads(data)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise QuaichError(f"{name}: what answers there is no quaich of this version")
-    return found

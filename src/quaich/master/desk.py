@@ -19,7 +19,7 @@ from quaich.master.outlets import Outlets, check
 from quaich.master.side import BaseSide, House, Side
 from quaich.master.statistics import Statistics
 from quaich.master.vocabulary import Action, Meaning, Perform
-from quaich.stats.figures import Daemon
+from quaich.stats.figures import Daemon, Figures
 from quaich.values import asdict
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -30,7 +30,8 @@ class Reports(BaseSide):
 
     name = "reports"
 
-    def __init__(self) -> None:
+    def __init__(self, figures: Callable[[], Figures]) -> None:
+        self._figures = figures
         self._since = time.monotonic()
 
     def carry(self) -> tuple[Any, list[int]]:
@@ -58,7 +59,7 @@ class Reports(BaseSide):
         """Print what is asked for."""
         match action:
             case Perform(Meaning.STATISTICS):
-                lines = report.statistics(self.view(self.house))
+                lines = report.statistics(self.view(self.house), self._figures())
             case Perform(Meaning.STATUS):
                 lines = report.status(self.view(self.house))
             case _:
@@ -81,8 +82,8 @@ class Desk:
         self._config = config
         self._environ = environ
         self._log = log
-        self._reports = Reports()
         self._statistics = Statistics(config, daemons)
+        self._reports = Reports(self._statistics.figures)
         self._outlets = Outlets(config, self._statistics.figures, self._statistics.listeners)
         self._control = Control(self._status)
         self._fifo: Fifo | None = None

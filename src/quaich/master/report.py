@@ -9,6 +9,7 @@ from typing import Any
 
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.plan import Plan
+from quaich.stats.figures import Figures
 from quaich.stats.scoreboard import (
     ACCEPTING,
     EXCEPTIONS,
@@ -196,11 +197,11 @@ def as_data(seen: View) -> dict[str, Any]:
     return asdict(seen)
 
 
-def statistics(seen: View) -> list[str]:
+def statistics(seen: View, figures: Figures) -> list[str]:
     """The lines of SIGUSR1: what has been done."""
     workers = seen.workers()
     requests, exceptions, sent = (
-        sum(getattr(each, name) for each in seen.generations)
+        sum(getattr(each, name) for each in figures.workers)
         for name in ("requests", "exceptions", "sent")
     )
     head = (

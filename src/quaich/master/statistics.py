@@ -35,7 +35,7 @@ from quaich.net.listen import BoundListener, SocketOptions, UnixRights, open_lis
 from quaich.net.queue import listen_queue
 from quaich.stats.document import document
 from quaich.stats.exposition import exposition, negotiated
-from quaich.stats.figures import Daemon, Figures, Listener, readiness
+from quaich.stats.figures import Daemon, Figures, Listener, public, readiness
 from quaich.stats.question import Question, response
 from quaich.stats.wanted import wanted
 from quaich.values import asdict
@@ -212,7 +212,9 @@ class Statistics(BaseSide):
                 "200 OK", self._once(form, lambda: exposition(self.figures(), form)), form
             )
         if asked.path == "/-/figures":
-            body = self._once("figures", lambda: json.dumps(asdict(self.figures())).encode())
+            body = self._once(
+                "figures", lambda: json.dumps(asdict(public(self.figures()))).encode()
+            )
             return response("200 OK", body, _JSON)
         if asked.path == "/-/live":
             return response("200 OK", b"live\n")

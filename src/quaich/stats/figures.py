@@ -5,7 +5,7 @@ times are in microseconds where a scoreboard has counted them, else in seconds.
 """
 
 from quaich.stats.scoreboard import BOUNDS
-from quaich.values import dataclass, field
+from quaich.values import dataclass, field, replace
 
 NO_BUCKETS = (0,) * (len(BOUNDS) + 1)
 
@@ -106,6 +106,18 @@ class Figures:
     def queue(self) -> int:
         """How many connections wait at the fullest socket."""
         return max((each.queue for each in self.listeners), default=0)
+
+
+def public(figures: Figures) -> Figures:
+    """The figures without what follows a question mark in the requests that run."""
+    workers = [
+        replace(
+            each,
+            cores=tuple(replace(core, note=core.note.partition("?")[0]) for core in each.cores),
+        )
+        for each in figures.workers
+    ]
+    return replace(figures, workers=tuple(workers))
 
 
 def readiness(figures: Figures) -> str:

@@ -3,8 +3,8 @@
 import json
 
 from quaich.stats.document import document, uwsgi_metrics, variables, version
-from quaich.stats.figures import Figures, Listener, Worker
-from quaich.values import replace
+from quaich.stats.figures import Figures, Listener, Worker, public
+from quaich.values import asdict, replace
 from tests.unit.stats.samples import FIGURES
 
 # As uWSGI 2.0.31 gives them.
@@ -118,6 +118,11 @@ def test_minified_and_without_cores() -> None:
     assert "\n" not in text
     assert " " not in text.replace("sleep 1", "")
     assert all("cores" not in each for each in json.loads(text)["workers"])
+
+
+def test_what_programs_read_has_no_query_either() -> None:
+    assert "secret" not in json.dumps(asdict(public(FIGURES)))
+    assert public(FIGURES).workers[1:] == FIGURES.workers[1:]
 
 
 def test_neither_query_nor_headers_are_shown() -> None:
