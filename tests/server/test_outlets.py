@@ -102,9 +102,32 @@ def test_a_full_queue_raises_alarms(start: StartServer, tmp_path: Path) -> None:
                 sock.close()
 
 
+def test_a_metric_raises_alarms(start: StartServer, tmp_path: Path) -> None:
+    (tmp_path / "sent.py").write_text(APPLICATION)
+    server = start(
+        *ARGUMENTS,
+        *("--alarm", "one log:"),
+        *("--metric-threshold", "key=worker.1.requests,value=2,alarm=one,msg=enough"),
+    )
+    match = server.wait_line(r"^listening (?P<host>[0-9.]+):(?P<port>\d+) ")
+    server.wait_line(r"^generation=1 serves")
+    for _ in range(2):
+        request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        assert exchange((match["host"], int(match["port"])), request).endswith(b"hello")
+    server.wait_line(r"ALARM one: enough$")
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
+        (
+            ("--alarm", "a log:", "--metric-threshold", "key=worker.1.request,value=1,alarm=a"),
+            "there is no metric worker.1.request; did you mean worker.1.requests?",
+        ),
+        (
+            ("--metric-threshold", "key=worker.1.requests,value=1,alarm=a"),
+            "metric-threshold = a: no alarm has this name",
+        ),
         (("--alarm-backlog", "nobody"), "alarm-backlog = nobody: no alarm has this name"),
         (("--stats-push", "mongodb:x"), "expected statsd:ADDRESS"),
         (("--alarm", "x mule:1"), "expected NAME cmd:COMMAND"),

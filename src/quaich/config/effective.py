@@ -208,6 +208,7 @@ class Config(ConfigBase):
     stats_pusher_default_freq: int = 3
     alarm: tuple[str, ...] = ()
     alarm_backlog: tuple[str, ...] = ()
+    metric_threshold: tuple[str, ...] = ()
     alarm_freq: int = 3
     alarm_msg_size: int = 8192
     harakiri: int = 0
@@ -263,4 +264,5 @@ FIXED = (
     "stats_push",
     "alarm",
     "alarm_backlog",
+    "metric_threshold",
 )

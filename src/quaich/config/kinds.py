@@ -329,6 +329,7 @@ PROCESSES = Kind(
 OWNER = _text("owner", "user, user:group or :group")
 PUSHES = _parsed("destination", outlets.EXPECTED_PUSH, outlets.push)
 ALARMS = _parsed("alarm", outlets.EXPECTED_ALARM, outlets.alarm)
+THRESHOLDS = _parsed("threshold", outlets.EXPECTED_THRESHOLD, outlets.threshold)
 ANYTHING = Kind("text", "str", "a value", lambda text: Reading(text or ""))
 
 BY_NAME = {

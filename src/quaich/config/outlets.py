@@ -3,6 +3,7 @@
     stats-push = statsd:ADDRESS[,PREFIX]     socket:ADDRESS[,PREFIX]     file:PATH
     stats-push = file:path=PATH[,freq=SECONDS]
     alarm = NAME cmd:COMMAND                 NAME log:                   NAME udp:ADDRESS
+    metric-threshold = key=METRIC,value=NUMBER,alarm=NAME[,rate=SECONDS][,msg=TEXT]
 
 An address is host:port, or the path of a UNIX datagram socket.  What is not understood raises
 ValueError, whose text says what was expected.
@@ -13,6 +14,7 @@ from quaich.values import dataclass
 PUSHES = ("statsd", "socket", "file")
 ALARMS = ("cmd", "log", "udp")
 EXPECTED_PUSH = "statsd:ADDRESS[,PREFIX], socket:ADDRESS[,PREFIX] or file:PATH"
+EXPECTED_THRESHOLD = "key=METRIC,value=NUMBER,alarm=NAME[,rate=SECONDS][,msg=TEXT]"
 EXPECTED_ALARM = "NAME cmd:COMMAND, NAME log: or NAME udp:ADDRESS"
 
 
@@ -33,6 +35,17 @@ class Alarm:
     name: str
     action: str
     argument: str
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """An alarm that is raised while a metric is as large as ``value``, every ``rate`` seconds."""
+
+    metric: str
+    value: int
+    alarm: str
+    rate: int = 0
+    message: str = ""
 
 
 def push(text: str) -> Push:
@@ -63,6 +76,17 @@ def alarm(text: str) -> Alarm:
     if action == "udp":
         _check_address(argument, EXPECTED_ALARM)
     return Alarm(name, action, argument)
+
+
+def threshold(text: str) -> Threshold:
+    """What a row of ``metric-threshold`` means."""
+    values = dict(part.partition("=")[::2] for part in text.split(","))
+    metric, value = values.pop("key", ""), values.pop("value", "")
+    alarm, rate = values.pop("alarm", ""), values.pop("rate", "0")
+    message = values.pop("msg", metric)
+    if not metric or not alarm or values or not (value.isdigit() and rate.isdigit()):
+        raise ValueError(EXPECTED_THRESHOLD)
+    return Threshold(metric, int(value), alarm, int(rate), message)
 
 
 def _check_address(text: str, expected: str) -> None:

@@ -12,12 +12,15 @@ from functools import partial
 from quaich.config import outlets
 from quaich.config.effective import Config
 from quaich.config.outlets import Alarm, Push
+from quaich.config.suggest import hint
 from quaich.errors import ConfigError
 from quaich.master import errand
+from quaich.master.policy import most_workers
 from quaich.master.side import BaseSide, House
 from quaich.stats import pushes
 from quaich.stats.alarms import Alarms
-from quaich.stats.figures import Figures, Listener
+from quaich.stats.document import uwsgi_metrics
+from quaich.stats.figures import Core, Figures, Listener, Worker
 
 INTERVAL = 1.0
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -107,6 +110,7 @@ class Outlets(BaseSide):
         self._pushes: list[_Pushing] = []
         self._alarms: dict[str, list[tuple[Alarm, _Datagrams | None]]] = {}
         self._raised = Alarms(float(config.alarm_freq), config.alarm_msg_size)
+        self._thresholds = [outlets.threshold(text) for text in config.metric_threshold]
         self._looks = 0.0
         self._errands: dict[int, Alarm] = {}
 
@@ -132,7 +136,7 @@ class Outlets(BaseSide):
     def due(self) -> float | None:
         """The next push or look."""
         times = [each.due for each in self._pushes]
-        if self._config.alarm_backlog:
+        if self._config.alarm_backlog or self._thresholds:
             times.append(self._looks)
         return min(times, default=None)
 
@@ -147,8 +151,14 @@ class Outlets(BaseSide):
                 if failed and not each.failed:
                     self.house.log.error(f"stats-push {failed}")
                 each.failed = failed
-        if self._config.alarm_backlog and now >= self._looks:
-            self._looks = now + INTERVAL
+        if now < self._looks or not (self._config.alarm_backlog or self._thresholds):
+            return
+        self._looks = now + INTERVAL
+        if self._thresholds:
+            metrics = {name: value for name, _, _, value in uwsgi_metrics(self._figures(), True)}
+            for name, message in self._raised.over(self._thresholds, metrics, now):
+                self._raise(name, message)
+        if self._config.alarm_backlog:
             for name, message in self._raised.full(
                 self._config.alarm_backlog, self._listeners(), now
             ):
@@ -186,15 +196,37 @@ class Outlets(BaseSide):
 
 
 def check(config: Config) -> None:
-    """Refuse an alarm that is raised but not there."""
+    """Refuse an alarm that is raised but not there, and a metric that will never be there."""
     names = {outlets.alarm(text).name for text in config.alarm}
-    for name in config.alarm_backlog:
+    thresholds = [outlets.threshold(text) for text in config.metric_threshold]
+    raised = [
+        *(("alarm-backlog", name) for name in config.alarm_backlog),
+        *(("metric-threshold", each.alarm) for each in thresholds),
+    ]
+    for option, name in raised:
         if name not in names:
             known = f"; there are {', '.join(sorted(names))}" if names else ""
             raise ConfigError(
-                f"alarm-backlog = {name}: no alarm has this name{known}",
-                config.place_of("alarm-backlog"),
+                f"{option} = {name}: no alarm has this name{known}", config.place_of(option)
             )
+    metrics = _metrics_of(config) if thresholds else set()
+    for each in thresholds:
+        if each.metric not in metrics:
+            meant = hint(each.metric, sorted(metrics), "")
+            raise ConfigError(
+                f"metric-threshold: there is no metric {each.metric}{meant}",
+                config.place_of("metric-threshold"),
+            )
+
+
+def _metrics_of(config: Config) -> set[str]:
+    """The names of all metrics that there can be."""
+    cores = tuple(Core(number) for number in range(config.threads))
+    figures = Figures(
+        workers=tuple(Worker(n, cores=cores) for n in range(1, most_workers(config) + 1)),
+        listeners=tuple(Listener("", "") for _ in config.listeners),
+    )
+    return {name for name, *_ in uwsgi_metrics(figures, True)}
 
 
 def _command(command: str, message: str) -> None:

@@ -3,8 +3,9 @@
 Pure.  The same message of the same alarm is not raised again for a while.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from quaich.config.outlets import Threshold
 from quaich.stats.figures import Listener
 
 _MOST = 256
@@ -34,9 +35,21 @@ class Alarms:
             if self._may(name, message, now)
         ]
 
-    def _may(self, name: str, message: str, now: float) -> bool:
+    def over(
+        self, thresholds: Iterable[Threshold], metrics: Mapping[str, int], now: float
+    ) -> list[tuple[str, str]]:
+        """Alarms, each with its message, for metrics that are too large."""
+        return [
+            (each.alarm, each.message[: self._longest])
+            for each in thresholds
+            if metrics.get(each.metric, -1) >= each.value
+            if self._may(each.alarm, each.message, now, each.rate)
+        ]
+
+    def _may(self, name: str, message: str, now: float, rate: float = 0) -> bool:
         key = (name, message)
-        if now - self._raised.get(key, -self._freq - 1) < self._freq:
+        last = self._raised.get(key)
+        if last is not None and now - last < max(rate, self._freq):
             return False
         if len(self._raised) >= _MOST:
             self._raised.clear()

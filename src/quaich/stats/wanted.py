@@ -8,4 +8,4 @@ from quaich.config.effective import Config
 
 def wanted(config: Config) -> bool:
     """Whether a configuration shows, or sends, statistics anywhere."""
-    return bool(config.stats or config.stats_push)
+    return bool(config.stats or config.stats_push or config.metric_threshold)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quaich.config.outlets import Alarm, Push, alarm, push
+from quaich.config.outlets import Alarm, Push, Threshold, alarm, push, threshold
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,18 @@ def test_alarms() -> None:
 def test_what_is_no_alarm(text: str) -> None:
     with pytest.raises(ValueError, match="NAME cmd:COMMAND"):
         alarm(text)
+
+
+def test_thresholds() -> None:
+    found = threshold("key=worker.0.requests,value=2,alarm=one")
+    assert found == Threshold("worker.0.requests", 2, "one", 0, "worker.0.requests")
+    found = threshold("key=k,value=2,alarm=a,rate=6,msg=hi there")
+    assert found == Threshold("k", 2, "a", 6, "hi there")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "key=k", "key=k,value=x,alarm=a", "key=k,value=1", "key=k,value=1,alarm=a,reset=0"]
+)
+def test_what_is_no_threshold(text: str) -> None:
+    with pytest.raises(ValueError, match="key=METRIC"):
+        threshold(text)

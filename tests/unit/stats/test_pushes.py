@@ -2,6 +2,7 @@
 
 import json
 
+from quaich.config.outlets import Threshold
 from quaich.stats.alarms import Alarms
 from quaich.stats.figures import Figures, Listener, Worker
 from quaich.stats.pushes import DATAGRAM, Statsd, file_line, socket_datagrams
@@ -79,3 +80,13 @@ def test_what_was_raised_is_not_remembered_without_end() -> None:
     alarms = Alarms(100, 99)
     for number in range(1000):
         assert alarms.full(["x"], [Listener(str(number), "http", 1, 1)], 0.0)
+
+
+def test_a_metric_that_is_too_large_raises_at_its_rate() -> None:
+    alarms = Alarms(3, 99)
+    usual, slow = Threshold("m", 5, "a", 0, "m"), Threshold("m", 5, "a", 6, "slow")
+    assert alarms.over([usual, slow], {"m": 4}, 0.0) == []
+    assert alarms.over([usual, slow], {}, 0.0) == []
+    assert alarms.over([usual, slow], {"m": 5}, 1.0) == [("a", "m"), ("a", "slow")]
+    assert alarms.over([usual, slow], {"m": 5}, 4.0) == [("a", "m")]
+    assert alarms.over([usual, slow], {"m": 5}, 7.0) == [("a", "m"), ("a", "slow")]

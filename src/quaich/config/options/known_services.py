@@ -109,9 +109,6 @@ ROWS = {
     "rpc": ("rpc-max required int",),
     "metrics": (
         "metric required stringlist master",
-        "metric-threshold required stringlist master",
-        "metric-alarm required stringlist master",
-        "alarm-metric required stringlist master",
         "metrics-dir required string master",
         "metrics-dir-restore none bool master",
         "metric-dir required string master",

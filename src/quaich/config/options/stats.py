@@ -120,6 +120,17 @@ OPTIONS = (
         reloadable=False,
     ),
     Option(
+        "metric-threshold",
+        kinds.THRESHOLDS,
+        "metrics",
+        "raise an alarm while a metric is at least as large as a value",
+        aliases=("metric-alarm", "alarm-metric"),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="a metric is not reset by it: reset= is refused",
+        reloadable=False,
+    ),
+    Option(
         "alarm-freq",
         kinds.seconds(0),
         "alarms",
