@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from quaich.master.sending import send_some
 from quaich.master.side import House
 from quaich.stats import question
 from quaich.stats.question import Question
@@ -142,9 +143,7 @@ class Clients:
 
     def _flush(self, client: _Client) -> None:
         try:
-            sent = client.sock.send(client.unsent) if client.unsent else 0
-        except BlockingIOError:
-            sent = 0
+            sent = send_some(client.sock, client.unsent)
         except OSError:
             self._drop(client)
             return
