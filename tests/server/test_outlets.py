@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartServer
-from tests.support.net import exchange
+from tests.support.net import exchange, read_to_end
 from tests.support.processes import wait_until
 from tests.support.server import command, run
 
@@ -100,6 +100,24 @@ def test_a_full_queue_raises_alarms(start: StartServer, tmp_path: Path) -> None:
             os.kill(worker, signal.SIGCONT)
             for sock in socks:
                 sock.close()
+
+
+def test_carbon(start: StartServer, tmp_path: Path) -> None:
+    (tmp_path / "sent.py").write_text(APPLICATION)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(20)
+        start(
+            *(*ARGUMENTS, "--carbon", address_of(listener), "--carbon-freq", "1"),
+            *("--carbon-id", "my.site", "--carbon", "127.0.0.1:9"),
+        ).wait_line(r"^error: carbon 127.0.0.1:9: connection refused$")
+        for _ in range(2):
+            sock, _ = listener.accept()
+            with sock:
+                text = read_to_end(sock).decode()
+            assert re.match(r"uwsgi\..*\.my_site\.requests \d+ \d{10}\n", text)
+            assert ".worker1.busyness " in text
 
 
 def test_a_metric_raises_alarms(start: StartServer, tmp_path: Path) -> None:

@@ -206,6 +206,13 @@ class Config(ConfigBase):
     metrics_no_cores: bool = False
     stats_push: tuple[str, ...] = ()
     stats_pusher_default_freq: int = 3
+    carbon: tuple[str, ...] = ()
+    carbon_freq: int = 60
+    carbon_timeout: int = 3
+    carbon_id: str | None = None
+    carbon_root: str = "uwsgi"
+    carbon_hostname_dots: str | None = None
+    carbon_no_workers: bool = False
     alarm: tuple[str, ...] = ()
     alarm_backlog: tuple[str, ...] = ()
     metric_threshold: tuple[str, ...] = ()
@@ -262,6 +269,7 @@ FIXED = (
     "stats",
     "stats_public",
     "stats_push",
+    "carbon",
     "alarm",
     "alarm_backlog",
     "metric_threshold",

@@ -330,6 +330,7 @@ OWNER = _text("owner", "user, user:group or :group")
 PUSHES = _parsed("destination", outlets.EXPECTED_PUSH, outlets.push)
 ALARMS = _parsed("alarm", outlets.EXPECTED_ALARM, outlets.alarm)
 THRESHOLDS = _parsed("threshold", outlets.EXPECTED_THRESHOLD, outlets.threshold)
+CARBONS = _parsed("address", outlets.EXPECTED_CARBON, outlets.carbon)
 ANYTHING = Kind("text", "str", "a value", lambda text: Reading(text or ""))
 
 BY_NAME = {

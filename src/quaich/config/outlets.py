@@ -14,6 +14,7 @@ from quaich.values import dataclass
 PUSHES = ("statsd", "socket", "file")
 ALARMS = ("cmd", "log", "udp")
 EXPECTED_PUSH = "statsd:ADDRESS[,PREFIX], socket:ADDRESS[,PREFIX] or file:PATH"
+EXPECTED_CARBON = "HOST:PORT"
 EXPECTED_THRESHOLD = "key=METRIC,value=NUMBER,alarm=NAME[,rate=SECONDS][,msg=TEXT]"
 EXPECTED_ALARM = "NAME cmd:COMMAND, NAME log: or NAME udp:ADDRESS"
 
@@ -76,6 +77,12 @@ def alarm(text: str) -> Alarm:
     if action == "udp":
         _check_address(argument, EXPECTED_ALARM)
     return Alarm(name, action, argument)
+
+
+def carbon(text: str) -> str:
+    """The address that a row of ``carbon`` names."""
+    _check_address(text, EXPECTED_CARBON)
+    return text
 
 
 def threshold(text: str) -> Threshold:

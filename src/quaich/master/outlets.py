@@ -13,7 +13,7 @@ from quaich.config import outlets
 from quaich.config.effective import Config
 from quaich.config.outlets import Alarm, Push
 from quaich.config.suggest import hint
-from quaich.errors import ConfigError
+from quaich.errors import ConfigError, QuaichError
 from quaich.master import errand
 from quaich.master.policy import most_workers
 from quaich.master.side import BaseSide, House
@@ -112,7 +112,9 @@ class Outlets(BaseSide):
         self._raised = Alarms(float(config.alarm_freq), config.alarm_msg_size)
         self._thresholds = [outlets.threshold(text) for text in config.metric_threshold]
         self._looks = 0.0
-        self._errands: dict[int, Alarm] = {}
+        self._errands: dict[int, Alarm | str] = {}
+        self._carbons: list[tuple[str, pushes.Carbon]] = []
+        self._carbon_due = 0.0
 
     def attach(self, house: House) -> None:
         """Look every address up."""
@@ -124,6 +126,13 @@ class Outlets(BaseSide):
                 alarm = outlets.alarm(text)
                 out = _Datagrams(alarm.argument) if alarm.action == "udp" else None
                 self._alarms.setdefault(alarm.name, []).append((alarm, out))
+            sockets = house.listeners
+            start = pushes.carbon_start(
+                *(config.carbon_root, socket.gethostname(), config.carbon_hostname_dots),
+                config.carbon_id or (sockets[0].name if sockets else str(os.getpid())),
+            )
+            workers = not config.carbon_no_workers
+            self._carbons = [(each, pushes.Carbon(start, workers)) for each in config.carbon]
         except OSError as error:
             house.log.error(f"stats-push and alarm: {(error.strerror or str(error)).lower()}")
 
@@ -136,6 +145,8 @@ class Outlets(BaseSide):
     def due(self) -> float | None:
         """The next push or look."""
         times = [each.due for each in self._pushes]
+        if self._carbons:
+            times.append(self._carbon_due)
         if self._config.alarm_backlog or self._thresholds:
             times.append(self._looks)
         return min(times, default=None)
@@ -151,6 +162,15 @@ class Outlets(BaseSide):
                 if failed and not each.failed:
                     self.house.log.error(f"stats-push {failed}")
                 each.failed = failed
+        if self._carbons and now >= self._carbon_due:
+            self._carbon_due = now + self._config.carbon_freq
+            figures = self._figures()
+            for target, carbon in self._carbons:
+                data = carbon.lines(figures)
+                # One that is slow is not asked again before it has answered.
+                if target not in self._errands.values():
+                    timeout = float(self._config.carbon_timeout)
+                    self._begin(target, partial(_send, target, data, timeout), f"carbon {target}")
         if now < self._looks or not (self._config.alarm_backlog or self._thresholds):
             return
         self._looks = now + INTERVAL
@@ -187,12 +207,14 @@ class Outlets(BaseSide):
                 self._start(alarm, message)
 
     def _start(self, alarm: Alarm, message: str) -> None:
-        job = partial(_command, alarm.argument, message)
+        self._begin(alarm, partial(_command, alarm.argument, message), f"alarm {alarm.name}")
+
+    def _begin(self, what: Alarm | str, job: Callable[[], None], name: str) -> None:
         try:
-            self._errands[errand.start(self._config, job, self.house.log)] = alarm
+            self._errands[errand.start(self._config, job, self.house.log)] = what
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self.house.log.error(f"alarm {alarm.name}: no command can be started: {reason}")
+            self.house.log.error(f"{name}: no process can be started: {reason}")
 
 
 def check(config: Config) -> None:
@@ -238,3 +260,19 @@ def _command(command: str, message: str) -> None:
     os.close(writer)
     os.dup2(reader, 0)
     os.execv("/bin/sh", ["/bin/sh", "-c", command])
+
+
+def _send(target: str, data: bytes, timeout: float) -> None:
+    """Hand data to a carbon server; in a process of its own, since that may take its time."""
+    host, _, port = target.rpartition(":")
+    try:
+        if target.startswith("/"):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                sock.settimeout(timeout)
+                sock.connect(target)
+                sock.sendall(data)
+            return
+        with socket.create_connection((host.strip("[]"), int(port)), timeout) as sock:
+            sock.sendall(data)
+    except OSError as error:
+        raise QuaichError(f"carbon {target}: {(error.strerror or str(error)).lower()}") from None

@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 
 from quaich.stats.document import COUNTER, document, uwsgi_metrics
-from quaich.stats.figures import Figures
+from quaich.stats.figures import Figures, Worker
 
 DATAGRAM = 1400
 """Octets that pass every network in one piece."""
@@ -45,6 +45,59 @@ def _packed(lines: list[str]) -> Iterator[bytes]:
         held = held + b"\n" + data if held else data
     if held:
         yield held
+
+
+class Carbon:
+    """One carbon server.  It remembers how busy workers were: busyness is since the last time."""
+
+    def __init__(self, start: str, workers: bool) -> None:
+        self._start = start
+        self._workers = workers
+        self._before: dict[int, int] = {}
+        self._when: float | None = None
+
+    def lines(self, figures: Figures) -> bytes:
+        """What is sent now."""
+        seconds = figures.uptime - self._when if self._when is not None else 0.0
+        there = [each for each in figures.workers if each.pid]
+        busy = {each.number: self._busyness(each, seconds) for each in figures.workers}
+        self._before = {each.number: each.running for each in figures.workers}
+        self._when = figures.uptime
+        count = max(1, len(there))
+        found = [("requests", sum(each.requests for each in figures.workers))]
+        for each in figures.workers if self._workers else ():
+            for name, value in (
+                ("requests", each.requests),
+                ("avg_rt", each.average),
+                ("tx", each.sent),
+                ("busyness", busy[each.number]),
+                ("harakiri", each.harakiris),
+            ):
+                found.append((f"worker{each.number}.{name}", value))
+        found += [
+            ("avg_rt", sum(each.average for each in there) // count),
+            ("tx", sum(each.sent for each in figures.workers)),
+            ("busyness", sum(busy[each.number] for each in there) // count),
+            ("active_workers", len(there)),
+            ("harakiri", sum(each.harakiris for each in figures.workers)),
+        ]
+        lines = [f"{self._start}.{name} {value} {int(figures.now)}\n" for name, value in found]
+        return "".join(lines).encode("utf-8", "replace")
+
+    def _busyness(self, worker: Worker, seconds: float) -> int:
+        """Which share (percent) of the time a worker was in requests."""
+        if seconds <= 0:
+            return 0
+        grown = worker.running - self._before.get(worker.number, 0)
+        return max(0, min(100, int(grown / 10000 / seconds)))
+
+
+def carbon_start(root: str, host: str, dots: str | None, own: str) -> str:
+    """What all names that are sent to carbon begin with."""
+    host = host if dots is None else host.replace(".", dots)
+    # A dot would make a branch of it, a space end the name.
+    own = "".join("_" if each in ". " else each for each in own)
+    return f"{root}.{host}.{own}"
 
 
 def socket_datagrams(figures: Figures, prefix: str, cores: bool) -> list[bytes]:

@@ -8,4 +8,5 @@ from quaich.config.effective import Config
 
 def wanted(config: Config) -> bool:
     """Whether a configuration shows, or sends, statistics anywhere."""
-    return bool(config.stats or config.stats_push or config.metric_threshold)
+    shown = config.stats or config.stats_push
+    return bool(shown or config.metric_threshold or config.carbon)

@@ -10,6 +10,7 @@ from quaich.master.vocabulary import (
     Breach,
     Died,
     Forked,
+    Loaded,
     LoadFailed,
     Meaning,
     Verdict,

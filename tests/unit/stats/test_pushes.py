@@ -5,7 +5,7 @@ import json
 from quaich.config.outlets import Threshold
 from quaich.stats.alarms import Alarms
 from quaich.stats.figures import Figures, Listener, Worker
-from quaich.stats.pushes import DATAGRAM, Statsd, file_line, socket_datagrams
+from quaich.stats.pushes import DATAGRAM, Carbon, Statsd, carbon_start, file_line, socket_datagrams
 from quaich.values import replace
 from tests.unit.stats.samples import FIGURES
 
@@ -90,3 +90,31 @@ def test_a_metric_that_is_too_large_raises_at_its_rate() -> None:
     assert alarms.over([usual, slow], {"m": 5}, 1.0) == [("a", "m"), ("a", "slow")]
     assert alarms.over([usual, slow], {"m": 5}, 4.0) == [("a", "m")]
     assert alarms.over([usual, slow], {"m": 5}, 7.0) == [("a", "m"), ("a", "slow")]
+
+
+def test_carbon_gets_uwsgis_lines() -> None:
+    carbon = Carbon("uwsgi.vm.site", workers=True)
+    first = carbon.lines(FIGURES).decode().splitlines()
+    assert first[0] == "uwsgi.vm.site.requests 10 1700000000"
+    assert first[1:6] == [
+        "uwsgi.vm.site.worker1.requests 10 1700000000",
+        "uwsgi.vm.site.worker1.avg_rt 250000 1700000000",
+        "uwsgi.vm.site.worker1.tx 5000 1700000000",
+        "uwsgi.vm.site.worker1.busyness 0 1700000000",
+        "uwsgi.vm.site.worker1.harakiri 1 1700000000",
+    ]
+    assert [line.split()[0].rpartition(".")[2] for line in first[-5:]] == [
+        *("avg_rt", "tx", "busyness", "active_workers", "harakiri")
+    ]
+    worker = replace(FIGURES.workers[0], running=2_500_000)
+    later = replace(FIGURES, uptime=62.0, workers=(worker, *FIGURES.workers[1:]))
+    assert b"worker1.busyness 50 " in carbon.lines(later)
+
+
+def test_carbon_without_workers() -> None:
+    assert b"worker" not in Carbon("x", workers=False).lines(FIGURES).replace(b"_workers", b"")
+
+
+def test_names_for_carbon() -> None:
+    assert carbon_start("uwsgi", "a.b", None, "127.0.0.1:80") == "uwsgi.a.b.127_0_0_1:80"
+    assert carbon_start("r", "a.b", "-", "my site") == "r.a-b.my_site"
