@@ -1,7 +1,7 @@
 """Sends statistics and alarms out: the side of ``stats-push`` and ``alarm``.
 
 Nothing here waits: datagrams that the kernel does not take are lost, as datagrams are; commands are
-errands, and of one alarm one at a time.  What fails is said once, not each time.
+errands, and of one alarm one at a time.  What a push fails with is said once, not each time.
 """
 
 import os
