@@ -6,7 +6,7 @@ cdef class Slot:
     cdef readonly Py_ssize_t base
     cdef readonly Py_ssize_t other
     cdef readonly int threads
-    cdef readonly object notes
+    cdef unsigned char[::1] notes
     cdef unsigned long long[::1] bounds
     cdef Py_ssize_t last
     cpdef begin(self, int thread, unsigned long long now)
@@ -17,3 +17,5 @@ cdef class Slot:
     @cython.locals(place=Py_ssize_t)
     cpdef took(self, unsigned long long micros)
     cpdef fault(self, int thread, int field)
+    @cython.locals(data=bytes, size=Py_ssize_t, start=Py_ssize_t, place=Py_ssize_t)
+    cpdef note(self, int thread, str text)

@@ -22,8 +22,12 @@ AVERAGE, which uWSGI's consumers know as avg_rt: half of it is the last request.
 import fcntl
 import mmap
 import os
-import struct
 from array import array
+
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
 
 HEADER = 4
 HEIRS = 3
@@ -65,7 +69,6 @@ NOTE = 256
 """Octets of a note: its length, then that many characters."""
 
 _BOUNDS = array("Q", BOUNDS)
-_NOTE = struct.Struct(f"{NOTE}p")
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -142,7 +145,15 @@ class Slot:
 
     def note(self, thread: int, text: str) -> None:
         """Say what a thread takes up; ``text`` is printable ASCII, and cut where it is too long."""
-        _NOTE.pack_into(self.notes, thread * NOTE, text.encode("ascii", "replace"))
+        data = text.encode("ascii", "replace")
+        size = min(len(data), NOTE - 1)
+        start = thread * NOTE
+        if cython.compiled:
+            for place in range(size):
+                self.notes[start + 1 + place] = data[place]
+        else:
+            self.notes[start + 1 : start + 1 + size] = data[:size]
+        self.notes[start] = size
 
     def noted(self, thread: int) -> str:
         """The note of a thread.  It is a worker's word: printable, and no more than that."""
