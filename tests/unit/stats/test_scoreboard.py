@@ -145,7 +145,9 @@ def test_notes(board: Scoreboard) -> None:
 
 def test_a_note_that_lies_is_printable(board: Scoreboard) -> None:
     slot = board.slot(3, 1)
-    slot.notes[NOTE:] = b"\xff" + b"a\n\x1b\x9b" + b"\x00" * (NOTE - 5)
+    place = ((3 - 1) * scoreboard.SEATS + 1) * board.threads + 1
+    lie = b"\xff" + b"a\n\x1b\x9b" + b"\x00" * (NOTE - 5)
+    board._notes[place * NOTE : (place + 1) * NOTE] = lie
     assert slot.noted(1) == "a" + "?" * (NOTE - 2)
 
 
