@@ -510,6 +510,8 @@ class Engine(Gate):
         except OSError:
             self._drop(conn)
             return -1
+        if error.status == 408:
+            self._unread(conn)
         self._linger(conn)
         return -1
 
@@ -575,7 +577,6 @@ class Engine(Gate):
         state = conn.state
         if state == BODY or (state == HEAD and conn.buffer and conn.http):
             what = "body" if state == BODY else "head"
-            self._unread(conn)
             self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
         elif state == REPLY:
             self.log.warning(
