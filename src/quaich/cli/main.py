@@ -28,6 +28,7 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
 
 Commands: serve, check, config, explain, migrate, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
+Watching: top, logs
 More:     quaich serve --help, quaich --help
 """
 
@@ -230,6 +231,8 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "reload": _later("operate"),
     "stop": _later("operate"),
     "status": _later("operate"),
+    "top": _later("top"),
+    "logs": _later("logs"),
     "pause": _later("operate"),
     "resume": _later("operate"),
     "scale": _later("operate"),

@@ -192,10 +192,11 @@ def _lines(found: find.Found, until: float | None) -> Iterator[dict[str, Any]]:
         if len(held) > _LONGEST_ANSWER:
             raise QuaichError(f"{found.path}: the answer has no end")
         for line in lines:
-            yield _decoded(line, found.path)
+            yield decoded(line, found.path)
 
 
-def _decoded(line: bytes, path: str) -> dict[str, Any]:
+def decoded(line: bytes, path: str) -> dict[str, Any]:
+    """The object that a line of JSON from ``path`` holds."""
     try:
         found = json.loads(line)
     except ValueError:

@@ -228,6 +228,28 @@ class Config(ConfigBase):
     smart_attach_daemon2: tuple[str, ...] = ()
     attach_daemon2: tuple[str, ...] = ()
     daemons_honour_stdin: bool = False
+    stats: tuple[str, ...] = ()
+    stats_public: bool = False
+    stats_http: bool = False
+    stats_minified: bool = False
+    stats_no_cores: bool = False
+    stats_no_metrics: bool = False
+    enable_metrics: bool = False
+    metrics_no_cores: bool = False
+    stats_push: tuple[str, ...] = ()
+    stats_pusher_default_freq: int = 3
+    carbon: tuple[str, ...] = ()
+    carbon_freq: int = 60
+    carbon_timeout: int = 3
+    carbon_id: str | None = None
+    carbon_root: str = "uwsgi"
+    carbon_hostname_dots: str | None = None
+    carbon_no_workers: bool = False
+    alarm: tuple[str, ...] = ()
+    alarm_backlog: tuple[str, ...] = ()
+    metric_threshold: tuple[str, ...] = ()
+    alarm_freq: int = 3
+    alarm_msg_size: int = 8192
     harakiri: int = 0
     max_requests: int = 0
     max_requests_delta: int = 0
@@ -292,4 +314,11 @@ FIXED = (
     "log_truncate",
     "immediate_uid",
     "immediate_gid",
+    "stats",
+    "stats_public",
+    "stats_push",
+    "carbon",
+    "alarm",
+    "alarm_backlog",
+    "metric_threshold",
 )

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from quaich.config import outlets
 from quaich.values import dataclass
 
 DEFAULT_KEEPALIVE = 75
@@ -268,6 +269,17 @@ def _read_encrypted_pairs(text: str | None) -> Reading:
     return Reading(",".join(parts))
 
 
+def _parsed(name: str, expected: str, parse: Callable[[str], object]) -> Kind:
+    def read(text: str | None) -> Reading:
+        try:
+            parse(text or "")
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        return Reading(text)
+
+    return Kind(name, "tuple[str, ...]", expected, read, repeats=True)
+
+
 def _read_path_or_off(text: str | None) -> Reading:
     if not text:
         raise Refused("a path, or false")
@@ -381,6 +393,10 @@ PROCESSES = Kind(
     "number", "int", "a number from 1 to 4096, or auto", _read_processes, _write_processes
 )
 OWNER = _text("owner", "user, user:group or :group")
+PUSHES = _parsed("destination", outlets.EXPECTED_PUSH, outlets.push)
+ALARMS = _parsed("alarm", outlets.EXPECTED_ALARM, outlets.alarm)
+THRESHOLDS = _parsed("threshold", outlets.EXPECTED_THRESHOLD, outlets.threshold)
+CARBONS = _parsed("address", outlets.EXPECTED_CARBON, outlets.carbon)
 ANYTHING = Kind("text", "str", "a value", lambda text: Reading(text or ""))
 
 BY_NAME = {

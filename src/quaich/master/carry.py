@@ -11,6 +11,7 @@ from typing import Any
 from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.plan import Plan
+from quaich.master.tally import Tally
 from quaich.master.vocabulary import Policy
 from quaich.master.wishes import Awaited
 from quaich.values import asdict
@@ -30,6 +31,7 @@ def dump(plan: Plan) -> Data:
         "pending": [
             [each.ticket, each.generation, each.text, each.until] for each in plan.wishes.pending
         ],
+        "tally": asdict(plan.tally),
         "generations": [_dump_generation(each) for each in plan.generations.values()],
     }
 
@@ -39,6 +41,7 @@ def load(data: Data, policies: Mapping[int, Policy]) -> Plan:
     try:
         generations = [_load_generation(each, policies) for each in data["generations"]]
         plan = Plan(policies[data["current"]])
+        plan.tally = Tally.of(data["tally"])
         plan.generations = {each.number: each for each in generations}
         plan.phase = Phase(data["phase"])
         plan.status = data["status"]

@@ -16,6 +16,7 @@ from typing import Any
 from quaich.errors import QuaichError
 from quaich.master import rendezvous, requests
 from quaich.master.fleet import Phase
+from quaich.master.sending import send_some
 from quaich.master.side import BaseSide, House
 from quaich.master.vocabulary import Action, Answer, Asked, Leave, Meaning, Progress
 from quaich.net.listen import remove_file
@@ -293,9 +294,7 @@ class Control(BaseSide):
 
     def _flush(self, client: _Client) -> None:
         try:
-            sent = client.sock.send(client.unsent) if client.unsent else 0
-        except BlockingIOError:
-            sent = 0
+            sent = send_some(client.sock, client.unsent)
         except OSError:
             self._drop(client)
             return

@@ -25,6 +25,7 @@ from quaich.master.fleet import Phase
 from quaich.master.side import BaseSide
 from quaich.master.vocabulary import Asked, Meaning
 from quaich.master.watch import changed, stamp
+from quaich.stats.figures import Daemon as Figure
 from quaich.sys import process
 from quaich.sys.process import describe_end
 from quaich.values import replace
@@ -67,6 +68,14 @@ class DaemonHouse(BaseSide):
         self._looked = 0.0
         # Nobody writes: it ends with the master.
         self._end, self._held = os.pipe()
+
+    def figures(self) -> tuple[Figure, ...]:
+        """The daemons, for the statistics."""
+        return tuple(
+            Figure(each.spec.command, each.pid, max(0, each.starts - 1))
+            for each in self._daemons.kept.values()
+            if each.wanted
+        )
 
     def resume(self, state: Any) -> None:
         """Go on with the daemons there are."""

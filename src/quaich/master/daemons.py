@@ -82,6 +82,7 @@ class Kept:
     until: float | None = 0.0
     failures: int = 0
     wanted: bool = True
+    starts: int = 0
 
 
 class Daemons:
@@ -175,6 +176,7 @@ class Daemons:
         self._actions = []
         kept = self.kept[key]
         kept.state, kept.pid, kept.since, kept.until = State.RUNNING, pid, now, None
+        kept.starts += 1
         self._say("info", kept, f"pid={pid} started")
         return self._take()
 

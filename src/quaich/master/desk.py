@@ -6,7 +6,7 @@ so that a path that cannot be used stops the start.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quaich import __version__
@@ -15,8 +15,12 @@ from quaich.log.server import Log
 from quaich.master import report
 from quaich.master.control import Control
 from quaich.master.fifo import Fifo
+from quaich.master.outlets import Outlets, check
 from quaich.master.side import BaseSide, House, Side
+from quaich.master.statistics import Statistics
 from quaich.master.vocabulary import Action, Meaning, Perform
+from quaich.stats.figures import Daemon, Figures
+from quaich.values import asdict
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -26,7 +30,8 @@ class Reports(BaseSide):
 
     name = "reports"
 
-    def __init__(self) -> None:
+    def __init__(self, figures: Callable[[], Figures]) -> None:
+        self._figures = figures
         self._since = time.monotonic()
 
     def carry(self) -> tuple[Any, list[int]]:
@@ -54,7 +59,7 @@ class Reports(BaseSide):
         """Print what is asked for."""
         match action:
             case Perform(Meaning.STATISTICS):
-                lines = report.statistics(self.view(self.house))
+                lines = report.statistics(self.view(self.house), self._figures())
             case Perform(Meaning.STATUS):
                 lines = report.status(self.view(self.house))
             case _:
@@ -67,12 +72,20 @@ class Reports(BaseSide):
 class Desk:
     """The sides of operators: ``sides`` for the master, after ``open`` unless they are resumed."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        log: Log,
+        daemons: Callable[[], Sequence[Daemon]] = tuple,
+    ) -> None:
         self._config = config
         self._environ = environ
         self._log = log
-        self._reports = Reports()
-        self._control = Control(lambda house: report.as_data(self._reports.view(house)))
+        self._statistics = Statistics(config, daemons)
+        self._reports = Reports(self._statistics.figures)
+        self._outlets = Outlets(config, self._statistics.figures, self._statistics.listeners)
+        self._control = Control(self._status)
         self._fifo: Fifo | None = None
         if config.master_fifo:
             self._fifo = Fifo(
@@ -82,9 +95,16 @@ class Desk:
                 vacuum=config.vacuum,
             )
 
+    def _status(self, house: House) -> dict[str, object]:
+        """For the command of that name, and for ``quaich top``."""
+        figures = asdict(self._statistics.figures())
+        return report.as_data(self._reports.view(house)) | {"figures": figures}
+
     def open(self) -> None:
         """Make the files; raises QuaichError where one that is configured cannot be."""
+        check(self._config)
         try:
+            self._statistics.open()
             self._open_control()
             if self._fifo is not None:
                 self._fifo.open()
@@ -107,11 +127,12 @@ class Desk:
     @property
     def sides(self) -> list[Side]:
         """For the master, which closes them."""
-        return [self._reports, self._control, *([self._fifo] if self._fifo else [])]
+        fifo = [self._fifo] if self._fifo else []
+        return [self._reports, self._statistics, self._outlets, self._control, *fifo]
 
     def leftovers(self) -> tuple[tuple[str, int, int], ...]:
         """The files to remove if the master is killed."""
-        found = self._control.leftovers()
+        found = (*self._control.leftovers(), *self._statistics.leftovers())
         if self._fifo is not None and self._config.vacuum:
             found += self._fifo.leftovers()
         return found

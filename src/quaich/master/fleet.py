@@ -10,6 +10,7 @@ from enum import Enum
 
 from quaich.master import crew, replacement
 from quaich.master.generation import Generation, Handle, Post, Stage
+from quaich.master.tally import Tally
 from quaich.master.vocabulary import (
     Action,
     Breach,
@@ -48,6 +49,7 @@ class Fleet:
         self.policy = policy
         self.generations: dict[int, Generation] = {}
         self.raising: int | None = None
+        self.tally = Tally()
         self._actions: list[Action] = []
 
     def deadline(self) -> float | None:
@@ -127,6 +129,7 @@ class Fleet:
 
     def _replace_zygote(self, generation: Generation, reason: str, now: float) -> None:
         pause = generation.zygote.pause_after_death(now)
+        self.tally.pauses += pause > 0
         generation.zygote.gone(Post.PAUSED, now + pause)
         for worker in generation.crew():
             if worker.post is Post.ASKED:
@@ -153,6 +156,7 @@ class Fleet:
                 generation.outgoing.append(Handle(event.slot, Post.LEAVING, event.pid, now))
             return
         worker.pid, worker.post, worker.since = event.pid, Post.STARTED, now
+        self.tally.spawned(worker.slot)
         worker.until = None
 
     def _fork_failed(self, event: ForkFailed, now: float) -> None:
@@ -191,10 +195,16 @@ class Fleet:
         for worker in generation.crew():
             if worker.pid == event.pid and not worker.doomed:
                 if event.verdict is Verdict.RECYCLE:
-                    self._do(*replacement.recycle(generation, worker, event.cause))
+                    actions = replacement.recycle(generation, worker, event.cause)
+                    self.tally.recycled += bool(actions)
+                    self._do(*actions)
                 elif event.verdict is Verdict.WARN:
                     self._do(*replacement.warn(generation, worker, event))
                 else:
+                    if event.verdict is Verdict.HARAKIRI:
+                        self.tally.harakiri(worker.slot)
+                    else:
+                        self.tally.killed += 1
                     self._do(*replacement.doom(generation, worker, event, now))
                 return
 
@@ -245,11 +255,14 @@ class Fleet:
                 generation.outgoing.remove(worker)
                 if generation.stage in (Stage.RAISING, Stage.SERVING):
                     self._do(*replacement.fill(generation, worker.slot))
-        elif generation.number == self.raising:
+            return
+        self.tally.deaths += 1
+        if generation.number == self.raising:
             worker.gone()
             self._fail(generation, f"{fact} died {how} {after}", 1, now)
         else:
             self._do(*crew.lost(generation, worker, f"{fact} died {how} {after}", now))
+            self.tally.pauses += worker.post is Post.PAUSED
 
     def _tick(self, now: float) -> None:
         for generation in list(self.generations.values()):

@@ -258,6 +258,8 @@ class Plan(Staff):
 
     def _raised(self, ok: bool, text: str, now: float) -> None:
         """A reload is over, well or badly: the next, if one was asked for."""
+        if self.raising is not None:
+            self.tally.reloaded(ok)
         self.raising = None
         self._do(*self.wishes.over(ok, text))
         again, self.wishes.next = self.wishes.next, None
@@ -315,6 +317,8 @@ class Plan(Staff):
         if generation.stage in (Stage.RETIRING, Stage.ASLEEP):
             return
         generation.zygote.post, generation.zygote.until = Post.READY, None
+        if generation.stage is Stage.LOADING:
+            self.tally.loading = max(0.0, now - generation.zygote.since)
         if generation.stage is not Stage.LOADING:
             for worker in (*generation.workers.values(), *generation.relief.values()):
                 if worker.post is Post.ABSENT:

@@ -9,6 +9,7 @@ from typing import Any
 
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.plan import Plan
+from quaich.stats.figures import Figures
 from quaich.stats.scoreboard import (
     ACCEPTING,
     EXCEPTIONS,
@@ -196,11 +197,11 @@ def as_data(seen: View) -> dict[str, Any]:
     return asdict(seen)
 
 
-def statistics(seen: View) -> list[str]:
+def statistics(seen: View, figures: Figures) -> list[str]:
     """The lines of SIGUSR1: what has been done."""
     workers = seen.workers()
     requests, exceptions, sent = (
-        sum(getattr(each, name) for each in seen.generations)
+        sum(getattr(each, name) for each in figures.workers)
         for name in ("requests", "exceptions", "sent")
     )
     head = (
@@ -243,7 +244,7 @@ def as_text(data: Mapping[str, Any]) -> str:
         f"quaich {data.get('version', '?')} pid {data.get('pid', '?')}: "
         f"{data.get('phase', '?')}{paused}, up {_span(data.get('uptime', 0))}"
     )
-    lines = [head]
+    lines = [head, *_summary(data.get("figures"))]
     for group in data.get("generations", ()):
         zygote = group.get("zygote", {})
         size = zygote.get("pss") or zygote.get("rss") or 0
@@ -254,6 +255,24 @@ def as_text(data: Mapping[str, Any]) -> str:
         )
         lines += _worker_lines(group.get("workers", ()))
     return "\n".join(lines) + "\n"
+
+
+def _summary(figures: Mapping[str, Any] | None) -> list[str]:
+    if not figures:
+        return []
+    workers = figures.get("workers", ())
+    requests, exceptions, harakiris = (
+        sum(each.get(name, 0) for each in workers)
+        for name in ("requests", "exceptions", "harakiris")
+    )
+    queue = max((each.get("queue", 0) for each in figures.get("listeners", ())), default=0)
+    failed = figures.get("reloads_failed", 0)
+    parts = (
+        f"{requests} requests, {exceptions} exceptions, {harakiris} harakiri",
+        f"{figures.get('deaths', 0)} deaths; {queue} waiting; {figures.get('reloads', 0)} reloads",
+        *([f"{failed} failed"] if failed else []),
+    )
+    return [", ".join(parts)]
 
 
 def _worker_lines(workers: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -139,12 +139,13 @@ def _supervise(
     early: list[str],
 ) -> int:
     process.adopt_orphans()
-    desk = Desk(config, os.environ, files.log)
+    daemons = DaemonHouse()
+    desk = Desk(config, os.environ, files.log, daemons.figures)
     desk.open()
     try:
         master_start(config, files.log)
         board = Board() if files.has_log else None
-        sides = _sides(files, manager, board, desk)
+        sides = _sides(files, manager, board, desk, daemons)
         if detached.reporter >= 0:
             sides.append(Teller(detached.told))
         estate = Estate(
@@ -160,10 +161,12 @@ def _supervise(
         desk.close()
 
 
-def _sides(files: Files, manager: Manager | None, board: Board | None, desk: Desk) -> list[Side]:
+def _sides(
+    files: Files, manager: Manager | None, board: Board | None, desk: Desk, daemons: DaemonHouse
+) -> list[Side]:
     sides: list[Side] = [
         *(PidFileSide(files), files.locks, Load(), Waker(), *desk.sides),
-        *(HookSide(files.config), DaemonHouse()),
+        *(HookSide(files.config), daemons),
     ]
     if board is not None:
         sides.append(files.log_keeper(board))
@@ -199,9 +202,10 @@ def resume(reload: Callable[[], Config]) -> int:
         f"quaich={__version__} python={sys.version.split()[0]} pid={os.getpid()} goes on "
         f"generation={state.plan.current}"
     )
-    desk = Desk(config, os.environ, files.log)
+    daemons = DaemonHouse()
+    desk = Desk(config, os.environ, files.log, daemons.figures)
     board = Board(estate.board) if estate.board is not None else None
-    sides = _sides(files, manager, board, desk)
+    sides = _sides(files, manager, board, desk, daemons)
     try:
         master = Master(config, _again(config, reload), estate, files.log, sides, state)
         status = master.run()

@@ -13,11 +13,16 @@ cpdef enum:
     DROPPED = 9
     BEFORE = 10
     WAKE = 11
-    SLOT = 12
+    AVERAGE = 12
+    TOOK = 13
+    BUCKETS = 14
+    SLOT = 29
     LANE_REQUESTS = 0
     LANE_SINCE = 1
     LANE_DEADLINE = 2
-    LANE = 4
+    LANE_READ_ERRORS = 3
+    LANE_WRITE_ERRORS = 4
+    LANE = 5
 
 
 cdef class Slot:
@@ -25,9 +30,16 @@ cdef class Slot:
     cdef readonly Py_ssize_t base
     cdef readonly Py_ssize_t other
     cdef readonly int threads
-    cdef readonly object notes
+    cdef unsigned char[::1] notes
+    cdef unsigned long long[::1] bounds
+    cdef Py_ssize_t last
     cpdef begin(self, int thread, unsigned long long now)
     @cython.locals(lane=Py_ssize_t, since="unsigned long long")
     cpdef pause(self, int thread, unsigned long long now)
     @cython.locals(lane=Py_ssize_t, since="unsigned long long")
     cpdef end(self, int thread, unsigned long long now, unsigned long long sent)
+    @cython.locals(place=Py_ssize_t)
+    cpdef took(self, unsigned long long micros)
+    cpdef fault(self, int thread, int field)
+    @cython.locals(data=bytes, size=Py_ssize_t, start=Py_ssize_t, place=Py_ssize_t)
+    cpdef note(self, int thread, str text)

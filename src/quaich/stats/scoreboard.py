@@ -13,12 +13,16 @@ clients to others; and WAKE in a slot, which request (by its beginning) a SIGWIN
 the worker empties like a letter box.
 
 All clocks are CLOCK_MONOTONIC in microseconds; 0 means never, or not now.
+
+How long requests take is counted only where somebody asks for statistics: ``took`` adds a request
+to one of the BUCKETS of its worker (``BOUNDS`` are their upper ends), to the sum TOOK, and to
+AVERAGE, which uWSGI's consumers know as avg_rt: half of it is the last request.
 """
 
 import fcntl
 import mmap
 import os
-import struct
+from array import array
 
 try:
     import cython
@@ -27,7 +31,7 @@ except ImportError:
 
 HEADER = 4
 HEIRS = 3
-MAGIC = 0x6863696175710003
+MAGIC = 0x6863696175710004
 SEATS = 2
 
 if not cython.compiled:
@@ -43,17 +47,30 @@ if not cython.compiled:
     DROPPED = 9
     BEFORE = 10
     WAKE = 11
-    SLOT = 12
+    AVERAGE = 12
+    TOOK = 13
+    BUCKETS = 14
 
     LANE_REQUESTS = 0
     LANE_SINCE = 1
     LANE_DEADLINE = 2
-    LANE = 4
+    LANE_READ_ERRORS = 3
+    LANE_WRITE_ERRORS = 4
+    LANE = 5
+
+BOUNDS = (
+    *(1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000),
+    *(1000000, 2500000, 5000000, 10000000, 30000000),
+)
+"""Microseconds: a request belongs to the first bucket whose bound it does not pass, or the last."""
+
+if not cython.compiled:
+    SLOT = BUCKETS + len(BOUNDS) + 1
 
 NOTE = 256
 """Octets of a note: its length, then that many characters."""
 
-_NOTE = struct.Struct(f"{NOTE}p")
+_BOUNDS = array("Q", BOUNDS)
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -71,6 +88,8 @@ class Slot:
         self.other = other
         self.threads = threads
         self.notes = notes
+        self.bounds = memoryview(_BOUNDS)
+        self.last = len(BOUNDS)
 
     def get(self, field: int) -> int:
         """The value of a cell (PID, REQUESTS, ...)."""
@@ -108,6 +127,19 @@ class Slot:
         if since and now > since:
             self.cells[self.base + RUNNING] += now - since
 
+    def took(self, micros: int) -> None:
+        """A request took this long, from its last octet to the end of the application's work."""
+        place = 0
+        while place < self.last and micros > self.bounds[place]:
+            place += 1
+        self.cells[self.base + BUCKETS + place] += 1
+        self.cells[self.base + TOOK] += micros
+        self.cells[self.base + AVERAGE] = (self.cells[self.base + AVERAGE] + micros) // 2
+
+    def fault(self, thread: int, field: int) -> None:
+        """Count a client that a thread could not read from, or write to, to the end."""
+        self.cells[self.base + SLOT + thread * LANE + field] += 1
+
     def lane(self, thread: int, field: int) -> int:
         """The value of a thread's cell (LANE_REQUESTS, LANE_SINCE, ...)."""
         value: int = self.cells[self.base + SLOT + thread * LANE + field]
@@ -115,7 +147,15 @@ class Slot:
 
     def note(self, thread: int, text: str) -> None:
         """Say what a thread takes up; ``text`` is printable ASCII, and cut where it is too long."""
-        _NOTE.pack_into(self.notes, thread * NOTE, text.encode("ascii", "replace"))
+        data = text.encode("ascii", "replace")
+        size = min(len(data), NOTE - 1)
+        start = thread * NOTE
+        if cython.compiled:
+            for place in range(size):
+                self.notes[start + 1 + place] = data[place]
+        else:
+            self.notes[start + 1 : start + 1 + size] = data[:size]
+        self.notes[start] = size
 
     def noted(self, thread: int) -> str:
         """The note of a thread.  It is a worker's word: printable, and no more than that."""
@@ -138,6 +178,9 @@ class Slot:
         for thread in range(self.threads):
             self.cells[self.base + SLOT + thread * LANE + LANE_SINCE] = 0
             self.cells[self.base + SLOT + thread * LANE + LANE_DEADLINE] = 0
+        if self.cells[self.other + STARTED] > self.get(STARTED):
+            # The mean of a worker goes on with the next process, which may have the other seat.
+            self.set(AVERAGE, self.cells[self.other + AVERAGE])
         self.set(BEFORE, self.get(REQUESTS))
         self.set(PID, pid)
         self.set(GENERATION, generation)

@@ -32,6 +32,7 @@ cdef class Answerer:
     cdef public list idents
     cdef public bint noting
     cdef public int most
+    cdef public bint timing
     cdef public Stamp stamp
     cdef public long long stamp_second
     cdef public bint closing

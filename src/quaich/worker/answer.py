@@ -27,7 +27,7 @@ except ImportError:
 
 from quaich.errors import ApplicationError
 from quaich.log.server import Log
-from quaich.stats.scoreboard import EXCEPTIONS, REQUESTS, SENT, Slot
+from quaich.stats.scoreboard import EXCEPTIONS, LANE_WRITE_ERRORS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
 from quaich.sys.io import peer_state
 from quaich.wire.reply import OPENING
@@ -68,11 +68,11 @@ class Answerer:
     threads' own numbers; ``recorder`` writes the request log, if there is one; ``dynamic`` is shown
     the environs of uwsgi packets that want code to be loaded; ``closing`` says that every
     connection ends after its next reply; ``on_exception`` is shown what the application raises;
-    ``noting`` says that the scoreboard shows what each thread runs; ``write_timeouts`` are those of
-    ``write()`` where HTTP and where a gateway protocol is spoken; ``failing`` says that the first
-    thread reports a failure, and must not be interrupted; ``astray`` that this is a process that
-    the application forked; ``left`` is how many requests are left until ``on_spent`` is called,
-    once, 0 for no such number.
+    ``noting`` says that the scoreboard shows what each thread runs, ``timing`` that it counts how
+    long requests take; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway
+    protocol is spoken; ``failing`` says that the first thread reports a failure, and must not be
+    interrupted; ``astray`` that this is a process that the application forked; ``left`` is how many
+    requests are left until ``on_spent`` is called, once, 0 for no such number.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Answerer:
         threads: int,
         noting: bool,
         most: int,
+        timing: bool,
         dynamic: Callable[[dict[str, Any]], None],
     ) -> None:
         self.choose = choose
@@ -101,6 +102,7 @@ class Answerer:
         self.idents = [0] * threads
         self.noting = noting
         self.most = most
+        self.timing = timing
         self.stamp = Stamp()
         self.stamp_second = 0
         self.closing = False
@@ -312,7 +314,9 @@ class Answerer:
         if not conn.out or not conn.how:
             self._close_result(conn)
         conn.app_ended = micros()
-        self.slot.end(conn.home, conn.app_ended, exchange.sent)
+        self.slot.end(conn.home, conn.app_ended, exchange.sent + exchange.head_size)
+        if self.timing and conn.app_ended >= conn.began:
+            self.slot.took(conn.app_ended - conn.began)
         if self.left:
             self.left -= 1
             if self.left == 0:
@@ -329,6 +333,8 @@ class Answerer:
         assert exchange is not None
         if conn.result is not None:
             self._close_result(conn)
+        if conn.gone and not conn.broken:
+            self.slot.fault(conn.home, LANE_WRITE_ERRORS)
         if exchange.complaint:
             self.failures.complain(conn, exchange.complaint)
         if exchange.head is not None and exchange.head.removed is not None:
@@ -339,6 +345,7 @@ class Answerer:
         conn.context = None
         conn.how = ""
         conn.unserved = False
+        conn.broken = False
         start_over(conn)
         if conn.gone or exchange.broken():
             return ABORT
@@ -355,7 +362,7 @@ class Answerer:
             if conn.iterator is not None:
                 # Suspended: no thread has ended it, so none has counted it.
                 self.slot.add(REQUESTS, 1)
-                self.slot.add(SENT, exchange.sent)
+                self.slot.add(SENT, exchange.sent + exchange.head_size)
             self._close_result(conn)
             self.complete(conn)
 
@@ -397,6 +404,7 @@ class Answerer:
             if self.on_exception is not None:
                 self.on_exception(error)
         if exchange.begun:
+            conn.broken = not conn.gone
             conn.gone = True
             if conn.out is not None:
                 conn.out.clear()

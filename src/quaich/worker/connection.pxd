@@ -80,5 +80,6 @@ cdef class Connection:
     cdef public object filter
     cdef public dict variables
     cdef public Responder fastcgi
+    cdef public bint broken
 
     cpdef meet(self, str address, str port)

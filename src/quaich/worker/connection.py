@@ -118,11 +118,12 @@ class Connection:
     octets of a body still to come; ``out`` what the kernel did not take yet, ``out_offset`` how
     much of its first item it took; ``iterator`` an application's reply that is not exhausted,
     ``context`` and ``home`` the context and the thread it began in; ``suspended`` that it waits
-    with that iterator; ``gone`` that the client cannot be reached any more; ``hung`` that it was
-    reported to send no more; ``opened`` that the first octets of its next reply are sent;
-    ``unserved`` that there was no application for the request; ``layer`` what encodes all that is
-    sent, None where nothing has to be, ``fastcgi`` the same where that is it; ``filter`` reads
-    before the protocol; ``variables`` are for the environ of every request.
+    with that iterator; ``gone`` that the client cannot be reached any more, ``broken`` that it was
+    the application that broke off; ``hung`` that it was reported to send no more; ``opened`` that
+    the first octets of its next reply are sent; ``unserved`` that there was no application for the
+    request; ``layer`` what encodes all that is sent, None where nothing has to be, ``fastcgi`` the
+    same where that is it; ``filter`` reads before the protocol; ``variables`` are for the environ
+    of every request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -168,6 +169,7 @@ class Connection:
         self.record: Answered | None = None
         self.how = ""
         self.unserved = False
+        self.broken = False
         self.layer: Layer | None = None
         self.filter: Filter | None = None
         self.variables: dict[str, Any] | None = None

@@ -40,6 +40,7 @@ cdef class Engine(Gate):
     cdef readonly bint doors_shut
     cdef double starved_logged
     cdef readonly long long dropped
+    cdef int shown
     cdef object clean
 
     cpdef run(self, Lane lane)
@@ -101,7 +102,9 @@ cdef class Engine(Gate):
     cdef _say_farewell(self, Connection conn)
     cdef _close(self, Connection conn)
     cdef _drop(self, Connection conn)
+    cdef _unread(self, Connection conn)
     cdef _reset(self, Connection conn)
+    cdef _show(self)
     @cython.locals(conn=Connection, due=double)
     cdef _sweep(self, double now)
     cdef _expire(self, Connection conn)

@@ -31,6 +31,7 @@ except ImportError:
 
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
+from quaich.stats.scoreboard import DROPPED, LANE_READ_ERRORS, PARKED
 from quaich.sys.clock import micros
 from quaich.sys.io import (
     Poller,
@@ -152,6 +153,7 @@ class Engine(Gate):
         self.doors_shut = False
         self.starved_logged = -1e9
         self.dropped = 0
+        self.shown = 0
         self.clean: Context = copy_context()
 
     def open(self, signals: int) -> None:
@@ -242,6 +244,8 @@ class Engine(Gate):
             timeout = 1000
         else:
             timeout = -1
+            if self.shown:
+                self._show()
         if lane.suspended == 0 or lane.poller is None:
             return self.poller.wait(timeout)
         ready = lane.poller.wait(timeout)
@@ -742,6 +746,7 @@ class Engine(Gate):
         if not conn.http or (error.status >= 500 and error.status != 501 and error.status != 505):
             self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
         self.dropped += 1
+        self.answerer.slot.add(DROPPED, 1)
         is_head = conn.head is not None and conn.head.is_head
         page = conn.refusal(error.status, error.reason, is_head)
         if conn.layer is not None:
@@ -751,6 +756,8 @@ class Engine(Gate):
         except OSError:
             self._drop(conn)
             return -1
+        if error.status == 408:
+            self._unread(conn)
         self._linger(conn)
         return -1
 
@@ -790,6 +797,8 @@ class Engine(Gate):
 
     def _drop(self, conn: Connection) -> None:
         """The client is gone, or out of time: end everything that was begun for it."""
+        if conn.state == BODY or (conn.state == HEAD and conn.buffer):
+            self._unread(conn)
         if conn.suspended:
             self._unsuspend(conn)
         if conn.exchange is not None:
@@ -797,14 +806,24 @@ class Engine(Gate):
         drop_spool(conn)
         self._close(conn)
 
+    def _unread(self, conn: Connection) -> None:
+        """A request was not sent to its end."""
+        self.answerer.slot.fault(max(conn.home, 0), LANE_READ_ERRORS)
+
     def _reset(self, conn: Connection) -> None:
         """Close so that the peer sees an error, even where the end of the reply is the close."""
         conn.unread = 0
         abort_on_close(conn.fd)
         self._drop(conn)
 
+    def _show(self) -> None:
+        """Let the scoreboard say how many connections are parked."""
+        self.shown = len(self.table)
+        self.answerer.slot.set(PARKED, self.shown)
+
     def _sweep(self, now: float) -> None:
         """Once a second: act on deadlines that have passed, and on a pause that is over."""
+        self._show()
         if self.resume_at and self.now >= self.resume_at:
             self.resume_at = 0.0
             self.start_accepting()

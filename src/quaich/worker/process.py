@@ -16,6 +16,7 @@ from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.net.trust import LOCAL, Trust
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
+from quaich.stats.wanted import wanted
 from quaich.sys.io import Acceptor
 from quaich.worker import grievance, logswitch, requestlog, resources, startup
 from quaich.worker.alarm import Alarm
@@ -99,6 +100,7 @@ class Stage:
         self.board = board
         self.log = log
         self.grievances = grievance.of(config)
+        watched = wanted(config)
         dynamic = None
         if config.dynamic_apps:
             dynamic = Dynamic(
@@ -121,8 +123,9 @@ class Stage:
             recorder=None,
             write_timeouts=(float(config.http_timeout), float(config.socket_timeout)),
             threads=config.threads,
-            noting=config.harakiri > 0,
+            noting=config.harakiri > 0 or watched,
             most=config.keepalive_requests,
+            timing=watched,
             dynamic=Notices(log.warning, points, dynamic is not None).note,
         )
         self.signals = Signals(log)

@@ -7,6 +7,7 @@ import pytest
 from quaich.master import report
 from quaich.master.generation import Stage
 from quaich.master.report import Memory, View
+from quaich.stats.figures import Figures, Worker
 from quaich.stats.scoreboard import Scoreboard
 from tests.unit.master.story import Story
 
@@ -43,6 +44,9 @@ def seen(story: Story, board: Scoreboard | None) -> View:
     )
 
 
+DONE = Figures(workers=(Worker(1, requests=3, exceptions=1, sent=512), Worker(2, requests=4)))
+
+
 def test_what_a_server_does(board: Scoreboard) -> None:
     view = seen(Story().serve(), board)
     (group,) = view.generations
@@ -57,8 +61,8 @@ def test_what_a_server_does(board: Scoreboard) -> None:
 
 def test_the_lines_of_signals(board: Scoreboard) -> None:
     view = seen(Story().serve(), board)
-    assert report.statistics(view) == [
-        "statistics pid=50 uptime=3700s generation=1 workers=2 requests=1 exceptions=0 sent=512",
+    assert report.statistics(view, DONE) == [
+        "statistics pid=50 uptime=3700s generation=1 workers=2 requests=7 exceptions=1 sent=512",
         "worker=1 pid=101 generation=1 requests=1 mean=250.0ms age=10s",
         "worker=2 pid=102 generation=1 requests=0 mean=0.0ms age=10s",
     ]
@@ -79,7 +83,7 @@ def test_a_scoreboard_of_somebody_else_is_not_believed(board: Scoreboard) -> Non
 def test_nothing_is_there_yet() -> None:
     story = Story()
     story.plan.start()
-    assert report.statistics(seen(story, None)) == [
+    assert report.statistics(seen(story, None), Figures()) == [
         "statistics pid=50 uptime=3700s generation=1 workers=0 requests=0 exceptions=0 sent=0"
     ]
 

@@ -145,7 +145,9 @@ def test_notes(board: Scoreboard) -> None:
 
 def test_a_note_that_lies_is_printable(board: Scoreboard) -> None:
     slot = board.slot(3, 1)
-    slot.notes[NOTE:] = b"\xff" + b"a\n\x1b\x9b" + b"\x00" * (NOTE - 5)
+    place = ((3 - 1) * scoreboard.SEATS + 1) * board.threads + 1
+    lie = b"\xff" + b"a\n\x1b\x9b" + b"\x00" * (NOTE - 5)
+    board._notes[place * NOTE : (place + 1) * NOTE] = lie
     assert slot.noted(1) == "a" + "?" * (NOTE - 2)
 
 
@@ -188,3 +190,43 @@ def test_a_new_process_finds_its_letter_box_empty(board: Scoreboard) -> None:
     slot.set(WAKE, 4711)
     slot.clear(41, 1, 1)
     assert slot.get(WAKE) == 0
+
+
+def test_durations_are_counted_in_buckets(board: Scoreboard) -> None:
+    slot = board.slot(1)
+    for micros in (0, 1000, 1001, 30000000, 30000001):
+        slot.took(micros)
+    counts = [slot.get(scoreboard.BUCKETS + place) for place in range(len(scoreboard.BOUNDS) + 1)]
+    assert counts == [2, 1, *[0] * 11, 1, 1]
+    assert slot.get(scoreboard.TOOK) == 60002002
+
+
+def test_the_average_is_half_the_last_request(board: Scoreboard) -> None:
+    slot = board.slot(1)
+    averages = []
+    # As uWSGI has it for requests of 0.1, 0.2 and 0.05 seconds.
+    for micros in (100832, 202329, 52326):
+        slot.took(micros)
+        averages.append(slot.get(scoreboard.AVERAGE))
+    assert averages == [50416, 126372, 89349]
+
+
+def test_the_average_goes_on_in_the_other_seat(board: Scoreboard) -> None:
+    old, new = board.slot(1, 0), board.slot(1, 1)
+    old.clear(10, 1, 100)
+    old.took(1000)
+    new.clear(11, 1, 200)
+    assert new.get(scoreboard.AVERAGE) == 500
+    new.took(1000)
+    old.clear(12, 1, 300)
+    assert old.get(scoreboard.AVERAGE) == 750
+
+
+def test_faults_are_counted_by_thread(board: Scoreboard) -> None:
+    slot = board.slot(2)
+    slot.fault(1, scoreboard.LANE_READ_ERRORS)
+    slot.fault(1, scoreboard.LANE_WRITE_ERRORS)
+    slot.fault(1, scoreboard.LANE_WRITE_ERRORS)
+    assert slot.lane(1, scoreboard.LANE_READ_ERRORS) == 1
+    assert slot.lane(1, scoreboard.LANE_WRITE_ERRORS) == 2
+    assert slot.lane(0, scoreboard.LANE_WRITE_ERRORS) == 0

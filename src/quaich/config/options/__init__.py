@@ -33,6 +33,7 @@ from quaich.config.options import (
     resources,
     service,
     sockets,
+    stats,
     warm,
     workers,
 )
@@ -42,6 +43,7 @@ from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED, Option
 _HAND_WRITTEN = (
     *(sockets, app, python, process, logging, files, language),
     *(cheaper, resources, reload, workers, warm, control, service, hooks, daemons),
+    stats,
     limits,
 )
 _KNOWN = (

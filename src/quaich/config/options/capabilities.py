@@ -33,7 +33,6 @@ BY_GROUP = {
     "reload-control": LIFECYCLE,
     "hooks": HOOKS,
     "misc": LOGGING,
-    "stats": STATISTICS,
     "metrics": STATISTICS,
     "metrics-push": STATISTICS,
     "alarms": ALARMS,
