@@ -1,5 +1,7 @@
 """Slow readers and busy threads: who waits for whom, and who does not."""
 
+import contextlib
+import selectors
 import socket
 import threading
 import time
@@ -8,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import StartServer
 from tests.server.conftest import BEHAVIOURS, Site
+from tests.server.test_limits import listening
 from tests.support import http, uwsgi
 from tests.support.net import Address, exchange
 from tests.support.ports import free_port
@@ -314,3 +318,40 @@ def _readable(client: http.Client) -> bool:
         return bool(client.sock.recv(1, socket.MSG_PEEK))
     except TimeoutError:
         return False
+
+
+NAPS = """
+import time
+
+def application(environ, start_response):
+    time.sleep(0.01)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+def test_new_clients_wait_no_longer_than_those_who_ask_again(
+    start: StartServer, tmp_path: Path
+) -> None:
+    """When the last of many has its first answer, the first has not had as many as there are."""
+    (tmp_path / "naps.py").write_text(NAPS)
+    server = start("--http-socket", "127.0.0.1:0", "-w", "naps", "--disable-logging")
+    address = listening(server)
+    ask = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    count = 40
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(http.Client(address, 60.0)) for _ in range(count)]
+        selector = stack.enter_context(selectors.DefaultSelector())
+        for client in clients:
+            client.sock.sendall(ask)
+            selector.register(client.sock, selectors.EVENT_READ, client)
+        answers = dict.fromkeys(clients, 0)
+        while 0 in answers.values():
+            ready = selector.select(60.0)
+            assert ready
+            for key, _ in ready:
+                assert key.data.receive().body == b"ok"
+                answers[key.data] += 1
+                key.data.sock.sendall(ask)
+    # One new client for each turn of the others: the first would have had 40.
+    assert max(answers.values()) <= 20

@@ -15,6 +15,8 @@ cpdef enum:
     READ_BODY = 262144
     PIPELINED = 16
     LATE = 10000
+    NEWCOMERS = 16
+    IDLE = 1000
 
 
 cdef class Lane:
@@ -36,6 +38,7 @@ cdef class Engine(Gate):
     cdef readonly list lanes
     cdef readonly unsigned long long clock
     cdef readonly double now
+    cdef int turns
     cdef double resume_at
     cdef readonly bint doors_shut
     cdef double starved_logged
@@ -45,7 +48,8 @@ cdef class Engine(Gate):
 
     cpdef run(self, Lane lane)
     @cython.locals(
-        table=dict, ready=list, now=double, planned=double, fd=int, hung=bint, conn=Connection
+        table=dict, ready=list, now=double, planned=double, fd=int, hung=bint, conn=Connection,
+        before="unsigned long long",
     )
     cdef _run(self, Lane lane)
     @cython.locals(fd=int)
@@ -56,7 +60,7 @@ cdef class Engine(Gate):
     cdef _other(self, int fd, Lane lane)
     @cython.locals(conn=Connection)
     cdef _turn(self, Lane lane)
-    @cython.locals(conn=Connection)
+    @cython.locals(conn=Connection, another=Connection, more=int)
     cdef _accept(self, Door door, Lane lane)
     cdef _look(self, Connection conn, Lane lane)
     @cython.locals(state=int, sent=Py_ssize_t)

@@ -73,6 +73,12 @@ if not cython.compiled:
     """Microseconds that a request may hold its thread before those who wait meanwhile are suspected
     to have left; and how often one who connects is looked for in any case."""
 
+    NEWCOMERS = 16
+    """Connections accepted at once, at most, beside the one that is served."""
+
+    IDLE = 1000
+    """Microseconds without work after which it does not count how many were served before."""
+
 SUSPECTS = 128
 """How many are looked for then, one after the other: about as many as a listen queue holds."""
 
@@ -149,6 +155,7 @@ class Engine(Gate):
         self.lanes = [Lane(index) for index in range(threads)]
         self.clock = 0
         self.now = 0.0
+        self.turns = 0
         self.resume_at = 0.0
         self.doors_shut = False
         self.starved_logged = -1e9
@@ -188,8 +195,11 @@ class Engine(Gate):
             if self.unusual and self._unusual(lane):
                 return
             ready = self._wait(lane)
+            before = self.clock
             self.clock = micros()
             now = self.now = self.clock / 1000000
+            if self.clock - before > IDLE:
+                self.turns = 0
             for fd in ready:
                 hung = fd < 0
                 if hung:
@@ -198,6 +208,7 @@ class Engine(Gate):
                 if conn is not None:
                     if hung:
                         conn.hung = True
+                    self.turns += 1
                     self._guarded(conn, lane)
                 else:
                     door = self.doors.get(fd)
@@ -276,8 +287,22 @@ class Engine(Gate):
             self._go(conn, lane, self._next(conn))
 
     def _accept(self, door: Door, lane: Lane) -> None:
+        """Take a new connection, and where many are served as many as had a turn since the last.
+
+        The listener has one place in the queue among all who ask again, so a new client would wait
+        longer the more there are.  But who serves few, or long requests, leaves the others to the
+        other workers.
+        """
+        more = min(self.turns, NEWCOMERS)
+        self.turns = 0
         conn = self._accepted(door)
         if conn is not None:
+            while more > 0:
+                another = self._accepted(door)
+                if another is None:
+                    break
+                self._park(another, False)
+                more -= 1
             if lane.suspects or self.now >= lane.look_at:
                 self._look(conn, lane)
             # Tried at once: with deferred accept the request is already here.
