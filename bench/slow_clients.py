@@ -116,7 +116,7 @@ def served(directory: Path) -> Iterator[tuple[str, int]]:
     """quaich with one worker and one thread."""
     port = free_port()
     argv = peers.quaich_argv(port)
-    argv[argv.index("hello")] = "digest"
+    argv[argv.index("-w") + 1] = "digest"
     server = Server(argv, cwd=peers.APPS, output=directory / "quaich.log")
     try:
         server.wait_ready()

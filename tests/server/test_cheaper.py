@@ -168,8 +168,16 @@ def test_requests_that_come_while_workers_go_are_answered(cheap: Start) -> None:
     for turn in range(1, 4):
         # Around the moment at which they go, from both sides of it.
         server.wait_line("cause=idle=1s", count=turn)
-        with slow_requests(address, 4, 0.1):
-            pass
+        bodies: list[str] = []
+        clients = [
+            threading.Thread(target=lambda: bodies.append(get(address, "/?0.1", 60.0)))
+            for _ in range(4)
+        ]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(60)
+        assert [body.isdigit() for body in bodies] == [True] * 4
 
 
 def test_a_request_that_runs_is_no_silence(cheap: Start) -> None:
