@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -168,16 +169,9 @@ def test_requests_that_come_while_workers_go_are_answered(cheap: Start) -> None:
     for turn in range(1, 4):
         # Around the moment at which they go, from both sides of it.
         server.wait_line("cause=idle=1s", count=turn)
-        bodies: list[str] = []
-        clients = [
-            threading.Thread(target=lambda: bodies.append(get(address, "/?0.1", 60.0)))
-            for _ in range(4)
-        ]
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join(60)
-        assert [body.isdigit() for body in bodies] == [True] * 4
+        with ThreadPoolExecutor(4) as pool:
+            bodies = [*pool.map(lambda _: get(address, "/?0.1", 60.0), range(4))]
+        assert all(body.isdigit() for body in bodies)
 
 
 def test_a_request_that_runs_is_no_silence(cheap: Start) -> None:
