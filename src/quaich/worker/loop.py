@@ -5,21 +5,14 @@ is there, and calls the application in the same thread once a request is whole. 
 is an entry in a table, no connection stands behind a busy thread while another idles, and a worker
 whose threads are all busy does not accept: the kernel gives the connection to another worker.
 
-A connection is parked in ``table`` or owned by the one thread that popped it; ``dict.pop`` is the
-only lock.  An event for a descriptor that is not there is stale and ignored; one that has come to
-mean a newer connection finds nothing to read, which costs one call.
-
-A worker that leaves while others stay puts connections that are between two requests into the
-lounge, from which the others take them; what is in the middle of a request is finished here.  A
-worker that is paused finishes what its threads are in and then takes nothing: neither connections
-nor what clients send on those it has.
+Connections that nobody works on are kept (``keeper``), and what arrives on them is read
+(``reader``).  A worker that is paused finishes what its threads are in and then takes nothing:
+neither connections nor what clients send on those it has.
 """
 
-import errno
 import os
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from threading import get_ident
@@ -29,42 +22,26 @@ try:
 except ImportError:
     from quaich.sys import cy as cython
 
-from quaich.errors import ProtocolError
 from quaich.log.server import Log
-from quaich.stats.scoreboard import DROPPED, LANE_READ_ERRORS, PARKED
 from quaich.sys.clock import micros
-from quaich.sys.io import (
-    Poller,
-    abort_on_close,
-    asks,
-    close_fd,
-    half_close,
-    peek,
-    peer_state,
-    receive,
-    send,
-)
+from quaich.sys.io import peek, peer_state, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
 from quaich.wire.reply import OPENING
 from quaich.worker.answer import Answerer
-from quaich.worker.connection import Connection, Door, Filter
+from quaich.worker.connection import Connection, Door
 from quaich.worker.failure import raised_by_us
-from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
-from quaich.worker.intake import Intake, drop_spool
+from quaich.worker.intake import Intake
+from quaich.worker.keeper import IDLE_LEAVE, Lane
 from quaich.worker.outbox import flush
+from quaich.worker.reader import Reader
 from quaich.worker.record import describe
 
 if not cython.compiled:
     from quaich.worker.answer import ABORT, FLUSH, NEXT, SUSPEND
     from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
     from quaich.worker.intake import CONTINUE, MORE, READY
-
-    READ = 16384
-    """Octets asked of the kernel at a time for a head."""
-
-    READ_BODY = 262144
-    """And for a body, of which more is sure to come."""
+    from quaich.worker.reader import READ, READ_BODY
 
     PIPELINED = 16
     """Requests of one connection answered in a row before others get their turn."""
@@ -82,53 +59,16 @@ if not cython.compiled:
 SUSPECTS = 128
 """How many are looked for then, one after the other: about as many as a listen queue holds."""
 
-LINGER_SECONDS = 3.0
-"""How long a refused client may go on sending before its connection is closed on it."""
-
-BODY_RATE = 500
-"""Octets a second that a body must bring on average, after the timeout it has anyway; Apache's
-RequestReadTimeout asks the same."""
-
-PATIENCE = 2.0
-"""Seconds in which a client that has sent nothing yet is not idle."""
-
-PAUSE = 0.5
-"""Seconds without accepting after descriptors ran out; nginx waits as long."""
-
 OPENED = ("http", "uwsgi", "auto")
 """The protocols in which a reply begins as in HTTP."""
 
-IDLE_LEAVE = 1.0
-"""When a worker leaves and nobody stays: seconds in which an idle keep-alive connection may still
-ask, to be told to close, before it is closed."""
 
-HAND_OVER = 10.0
-"""When others stay: seconds in which a full lounge is tried again, before it is done like that."""
-
-
-class Lane:
-    """What belongs to one thread: its turn list, and the connections whose iterators only it may
-    resume, which wait in an epoll of their own that holds the shared one.  ``conn`` is what it took
-    up last; whether who connects is still there it looks for ``suspects`` of them, and at one from
-    ``look_at`` on."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.backlog: deque[Connection] = deque()
-        self.suspended = 0
-        self.poller: Poller | None = None
-        self.conn: Connection | None = None
-        self.suspects = 0
-        self.look_at = 0.0
-
-
-class Engine(Gate):
+class Engine(Reader):
     """The loop of one worker.
 
-    Timeouts are in seconds: ``http_timeout`` for a whole head, for a body's first octets, and
-    without progress in a reply; ``gateway_timeout`` the same where a gateway protocol is spoken;
-    ``idle_timeout`` between two requests, 0 for one request a connection.  ``on_signal`` acts on
-    the signals that have come.
+    ``idle_timeout`` is for the time between two requests, in seconds, 0 for one request a
+    connection; the other timeouts are the keeper's.  ``on_signal`` acts on the signals that have
+    come.
     """
 
     def __init__(
@@ -145,22 +85,14 @@ class Engine(Gate):
         on_signal: Callable[[], None],
         handover: Handover | None = None,
     ) -> None:
-        super().__init__(doors, handover, answerer, log, threads)
-        self.intake = intake
-        self.http_timeout = http_timeout
-        self.gateway_timeout = gateway_timeout
+        super().__init__(
+            doors, handover, answerer, log, threads, http_timeout, gateway_timeout, intake
+        )
         self.idle_timeout = idle_timeout
         answerer.closing = idle_timeout <= 0
         self.on_signal = on_signal
-        self.lanes = [Lane(index) for index in range(threads)]
         self.clock = 0
-        self.now = 0.0
         self.turns = 0
-        self.resume_at = 0.0
-        self.doors_shut = False
-        self.starved_logged = -1e9
-        self.dropped = 0
-        self.shown = 0
         self.clean: Context = copy_context()
 
     def open(self, signals: int) -> None:
@@ -387,87 +319,6 @@ class Engine(Gate):
             self._guarded(conn, lane)
         return True
 
-    def _claim(self, conn: Connection) -> bool:
-        """Take a connection that was seen parked.
-
-        Another thread may have closed it since, and its descriptor be another connection's.
-        """
-        if self.table.get(conn.fd) is not conn:
-            return False
-        found = self.table.pop(conn.fd, None)
-        if found is not None and found is not conn:
-            self._put_back(found)
-        return found is conn
-
-    def _hand_over(self, now: float) -> None:
-        """Put every connection that is between two requests into the lounge, if there is room."""
-        handover = self.handover
-        if handover is None or not self.has_heirs() or now - self.leave_began > HAND_OVER:
-            self.handing = False
-            self.leave_began = now
-            self.answerer.closing = True
-            return
-        for conn in list(self.table.values()):
-            if conn.state != HEAD or not self._claim(conn):
-                continue
-            # Looked at again, now that no other thread can have it.
-            if conn.state != HEAD or not handover.fits(conn):
-                late = now - self.leave_began > IDLE_LEAVE
-                if late and handover.stays(conn) and not asks(conn.fd):
-                    self._part(conn)
-                else:
-                    self._put_back(conn)
-            elif handover.offer(conn, now):
-                # Taken out before it is closed: it lives on elsewhere, and would be reported here.
-                self._close(conn)
-            else:
-                self._put_back(conn)
-                return
-
-    def _put_back(self, conn: Connection) -> None:
-        if conn.suspended and self.threads > 1:
-            # Its lane watches it still, and no other may.
-            self.table[conn.fd] = conn
-        else:
-            self._park(conn, conn.writing)
-
-    def hand_over(self) -> None:
-        """Give away at once whom others can serve."""
-        if self.has_heirs():
-            now = time.monotonic()
-            if not self.leaving:
-                self.leave_began = now
-            self._hand_over(now)
-
-    def _starved(self, error: OSError) -> None:
-        """Out of descriptors or memory: wait a moment, and let idle clients make room."""
-        if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-            # Another thread may have let go of the socket meanwhile.
-            if error.errno != errno.EPERM and not self.doors_shut:
-                self.log.error(f"accept failed: {error.strerror}")
-            return
-        self.stop_accepting()
-        self.resume_at = self.now + PAUSE
-        if self.now - self.starved_logged > 10:
-            self.starved_logged = self.now
-            self.log.error(
-                f"accept failed: {error.strerror}; accepting pauses for {PAUSE} s at a time and "
-                "idle connections are closed (raise the limit of open files)"
-            )
-        idle = [
-            conn
-            for conn in list(self.table.values())
-            if conn.state == HEAD and not conn.buffer and (conn.served or self._is_old(conn))
-        ]
-        idle.sort(key=_deadline)
-        for conn in idle[: max(1, len(idle) // 8)]:
-            if self._claim(conn):
-                self._part(conn)
-
-    def _is_old(self, conn: Connection) -> bool:
-        """Whether a client has had the time to send its first request."""
-        return conn.deadline - self.now < self._stall(conn) - PATIENCE
-
     def _event(self, conn: Connection, lane: Lane) -> None:
         """The kernel has news of a connection that this thread now owns."""
         if conn.state == REPLY:
@@ -506,19 +357,6 @@ class Engine(Gate):
                     step = self._feed(conn, data)
             self._go(conn, lane, step)
 
-    def _receive(self, conn: Connection) -> bytes | None:
-        if conn.state == HEAD:
-            return receive(conn.fd, READ)
-        if (
-            conn.state == BODY
-            and conn.decoder is None
-            and conn.missing < READ_BODY
-            and conn.filter is None
-        ):
-            # No more than the body: what follows it can wait in the kernel.
-            return receive(conn.fd, conn.missing)
-        return receive(conn.fd, READ_BODY)
-
     def _sparing(self, conn: Connection, lane: Lane) -> bool:
         """Read, and leave the end of a request in the kernel until its reply is whole; False where
         that cannot be done, and nothing is read.
@@ -554,83 +392,6 @@ class Engine(Gate):
             receive(conn.fd, peeked)
         self._go(conn, lane, step)
         return True
-
-    def _filtered(self, conn: Connection, data: bytes) -> bytes | None:
-        """What is here for the protocol; None when there is nothing, and the connection is parked
-        or has ended."""
-        assert conn.filter is not None
-        try:
-            clear = conn.filter.read(conn, data)
-        except ProtocolError as error:
-            if conn.layer is None:
-                self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
-            self._refuse(conn, error)
-            return None
-        reader = conn.filter
-        if reader is not None and reader.answer and not self._say(conn, reader):
-            self._drop(conn)
-            return None
-        if clear is None:
-            self._say_farewell(conn)
-            self._drop(conn)
-            return None
-        if not clear:
-            self._park(conn, False)
-            return None
-        return clear
-
-    def _say(self, conn: Connection, reader: Filter) -> bool:
-        """Send what a filter answers; so little that it fits, or the client does not read."""
-        data = reader.answer
-        reader.answer = b""
-        try:
-            return send(conn.fd, data, 0) == len(data)
-        except OSError:
-            return False
-
-    def _feed(self, conn: Connection, data: bytes) -> int:
-        try:
-            step = self.intake.feed(conn, data)
-        except ProtocolError as error:
-            return self._refuse(conn, error)
-        if conn.state == BODY:
-            self._body_deadline(conn)
-        return step if conn.fastcgi is None else self._speak(conn, step)
-
-    def _next(self, conn: Connection) -> int:
-        try:
-            step = self.intake.next(conn)
-        except ProtocolError as error:
-            return self._refuse(conn, error)
-        if conn.state == BODY:
-            self._body_deadline(conn)
-        return step if conn.fastcgi is None else self._speak(conn, step)
-
-    def _speak(self, conn: Connection, step: int) -> int:
-        """Send what the protocol itself has to say, before any reply."""
-        responder = conn.fastcgi
-        assert responder is not None
-        data = responder.say
-        if data:
-            responder.say = b""
-            try:
-                # So little fits, or the client does not read at all.
-                taken = send(conn.fd, data, 0) == len(data)
-            except OSError:
-                taken = False
-            if not taken:
-                self._drop(conn)
-                return -1
-        if responder.over:
-            self._linger(conn)
-            return -1
-        return step
-
-    def _body_deadline(self, conn: Connection) -> None:
-        timeout = self.http_timeout if conn.http else self.gateway_timeout
-        if conn.body_began == 0.0:
-            conn.body_began = self.now
-        conn.deadline = conn.body_began + timeout + conn.body_size / BODY_RATE
 
     def _go(self, conn: Connection, lane: Lane, step: int) -> None:
         """Answer as many requests as are here, within a turn."""
@@ -718,162 +479,6 @@ class Engine(Gate):
         else:
             self._part(conn)
 
-    def _stall(self, conn: Connection) -> float:
-        return self.http_timeout if conn.http else self.gateway_timeout
-
-    def _suspend(self, conn: Connection, lane: Lane) -> None:
-        """Park a connection whose iterator only this thread may resume."""
-        lane.suspended += 1
-        conn.suspended = True
-        if self.threads == 1:
-            self._park(conn, True)
-            return
-        if conn.watched:
-            self.poller.remove(conn.fd)
-            conn.watched = False
-        if lane.poller is None:
-            lane.poller = Poller(False)
-            lane.poller.add_signal(self.poller.fd)
-        self.table[conn.fd] = conn
-        lane.poller.add(conn.fd, True)
-
-    def _unsuspend(self, conn: Connection) -> None:
-        lane = self.lanes[conn.home]
-        conn.suspended = False
-        lane.suspended -= 1
-        if lane.poller is not None:
-            lane.poller.remove(conn.fd)
-
-    def _park(self, conn: Connection, writing: bool) -> None:
-        """Give the connection up until the kernel has news of it."""
-        # Into the table first: with several threads the event may come before the next line.
-        fd = conn.fd
-        watched = conn.watched
-        if watched and conn.writing == writing and self.threads == 1:
-            self.table[fd] = conn
-            return
-        conn.watched = True
-        conn.writing = writing
-        self.table[fd] = conn
-        try:
-            if watched:
-                self.poller.modify(fd, writing)
-            else:
-                self.poller.add(fd, writing)
-        except OSError as error:
-            if self.table.pop(fd, None) is conn:
-                conn.watched = False
-                self.log.error(f"a connection cannot be watched: {error.strerror}")
-                self._drop(conn)
-
-    def _refuse(self, conn: Connection, error: ProtocolError) -> int:
-        """Say what is wrong, then close; never read on after a framing error."""
-        if not conn.http or (error.status >= 500 and error.status != 501 and error.status != 505):
-            self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
-        self.dropped += 1
-        self.answerer.slot.add(DROPPED, 1)
-        is_head = conn.head is not None and conn.head.is_head
-        page = conn.refusal(error.status, error.reason, is_head)
-        if conn.layer is not None:
-            page = conn.layer.last(page)
-        try:
-            send(conn.fd, page, 0)
-        except OSError:
-            self._drop(conn)
-            return -1
-        if error.status == 408:
-            self._unread(conn)
-        self._linger(conn)
-        return -1
-
-    def _linger(self, conn: Connection) -> None:
-        conn.buffer = b""
-        conn.state = LINGER
-        conn.unread = 0
-        conn.deadline = self.now + LINGER_SECONDS
-        drop_spool(conn)
-        self._say_farewell(conn)
-        half_close(conn.fd)
-        self._park(conn, False)
-
-    def _part(self, conn: Connection) -> None:
-        """Close in good order."""
-        self._say_farewell(conn)
-        self._close(conn)
-
-    def _say_farewell(self, conn: Connection) -> None:
-        if conn.layer is not None:
-            try:
-                send(conn.fd, conn.layer.farewell(), 0)
-            except OSError:
-                pass  # gone already
-
-    def _close(self, conn: Connection) -> None:
-        try:
-            if conn.unread:
-                receive(conn.fd, conn.unread)
-            if conn.watched:
-                # A child that the application forked may hold a copy of the descriptor; then
-                # closing alone would leave it in the epoll, reporting for ever.
-                self.poller.remove(conn.fd)
-            close_fd(conn.fd)
-        except OSError as error:
-            self.log.error(f"close failed: {error.strerror}")
-
-    def _drop(self, conn: Connection) -> None:
-        """The client is gone, or out of time: end everything that was begun for it."""
-        if conn.state == BODY or (conn.state == HEAD and conn.buffer):
-            self._unread(conn)
-        if conn.suspended:
-            self._unsuspend(conn)
-        if conn.exchange is not None:
-            self.answerer.abandon(conn)
-        drop_spool(conn)
-        self._close(conn)
-
-    def _unread(self, conn: Connection) -> None:
-        """A request was not sent to its end."""
-        self.answerer.slot.fault(max(conn.home, 0), LANE_READ_ERRORS)
-
-    def _reset(self, conn: Connection) -> None:
-        """Close so that the peer sees an error, even where the end of the reply is the close."""
-        conn.unread = 0
-        abort_on_close(conn.fd)
-        self._drop(conn)
-
-    def _show(self) -> None:
-        """Let the scoreboard say how many connections are parked."""
-        self.shown = len(self.table)
-        self.answerer.slot.set(PARKED, self.shown)
-
-    def _sweep(self, now: float) -> None:
-        """Once a second: act on deadlines that have passed, and on a pause that is over."""
-        self._show()
-        if self.resume_at and self.now >= self.resume_at:
-            self.resume_at = 0.0
-            self.start_accepting()
-        for conn in list(self.table.values()):
-            due = conn.deadline
-            if self.leaving and not self.handing and conn.state == HEAD and not conn.buffer:
-                due = min(due, self.leave_began + IDLE_LEAVE)
-                if due < now and asks(conn.fd):
-                    continue
-            if due < now and self._claim(conn):
-                self._expire(conn)
-
-    def _expire(self, conn: Connection) -> None:
-        state = conn.state
-        if state == BODY or (state == HEAD and conn.buffer and conn.http):
-            what = "body" if state == BODY else "head"
-            self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
-        elif state == REPLY:
-            self.log.warning(
-                f"client too slow: {conn.address or '-'} took nothing for {self._stall(conn):g} s"
-            )
-            self._reset(conn)
-        else:
-            self._part(conn)
-
     def _left(self, lane: Lane) -> bool:
         """Whether nothing is parked any more; idle connections get a last short chance."""
         now = time.monotonic()
@@ -893,14 +498,3 @@ class Engine(Gate):
             self.now = now
             self._sweep(now)
         return not self.table
-
-    def close(self) -> None:
-        """Close what the loop holds."""
-        for conn in list(self.table.values()):
-            if self._claim(conn):
-                self._drop(conn)
-        self.shut()
-
-
-def _deadline(conn: Connection) -> float:
-    return conn.deadline

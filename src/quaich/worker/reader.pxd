@@ -1,0 +1,23 @@
+cimport cython
+from quaich.sys.io cimport receive, send
+from quaich.wire.fastcgi cimport Responder
+from quaich.worker.connection cimport BODY, HEAD, Connection
+from quaich.worker.intake cimport Intake
+from quaich.worker.keeper cimport Keeper
+
+cpdef enum:
+    READ = 16384
+    READ_BODY = 262144
+
+
+cdef class Reader(Keeper):
+    cdef readonly Intake intake
+
+    cdef bytes _receive(self, Connection conn)
+    cdef _filtered(self, Connection conn, bytes data)
+    cdef bint _say(self, Connection conn, object reader) except -1
+    cdef int _feed(self, Connection conn, bytes data) except? -2
+    cdef int _next(self, Connection conn) except? -2
+    @cython.locals(responder=Responder, data=bytes, taken=bint)
+    cdef int _speak(self, Connection conn, int step) except? -2
+    cdef _body_deadline(self, Connection conn)

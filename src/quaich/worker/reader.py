@@ -1,0 +1,140 @@
+"""From octets on a connection to a request, or to what is refused: the reading half of the loop.
+
+It asks the kernel, has the connection's filter decode what it encrypts or announces, and feeds the
+intake; what the protocol itself has to say on the way is sent.  It calls no application.
+"""
+
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
+from quaich.errors import ProtocolError
+from quaich.log.server import Log
+from quaich.sys.io import receive, send
+from quaich.worker.answer import Answerer
+from quaich.worker.connection import Connection, Door, Filter
+from quaich.worker.handover import Handover
+from quaich.worker.intake import Intake
+from quaich.worker.keeper import Keeper
+
+if not cython.compiled:
+    from quaich.worker.connection import BODY, HEAD
+
+    READ = 16384
+    """Octets asked of the kernel at a time for a head."""
+
+    READ_BODY = 262144
+    """And for a body, of which more is sure to come."""
+
+BODY_RATE = 500
+"""Octets a second that a body must bring on average, after the timeout it has anyway; Apache's
+RequestReadTimeout asks the same."""
+
+
+class Reader(Keeper):
+    """Reads for one worker; ``intake`` makes requests of what it reads."""
+
+    def __init__(
+        self,
+        doors: list[Door],
+        handover: Handover | None,
+        answerer: Answerer,
+        log: Log,
+        threads: int,
+        http_timeout: float,
+        gateway_timeout: float,
+        intake: Intake,
+    ) -> None:
+        super().__init__(doors, handover, answerer, log, threads, http_timeout, gateway_timeout)
+        self.intake = intake
+
+    def _receive(self, conn: Connection) -> bytes | None:
+        if conn.state == HEAD:
+            return receive(conn.fd, READ)
+        if (
+            conn.state == BODY
+            and conn.decoder is None
+            and conn.missing < READ_BODY
+            and conn.filter is None
+        ):
+            # No more than the body: what follows it can wait in the kernel.
+            return receive(conn.fd, conn.missing)
+        return receive(conn.fd, READ_BODY)
+
+    def _filtered(self, conn: Connection, data: bytes) -> bytes | None:
+        """What is here for the protocol; None when there is nothing, and the connection is parked
+        or has ended."""
+        assert conn.filter is not None
+        try:
+            clear = conn.filter.read(conn, data)
+        except ProtocolError as error:
+            if conn.layer is None:
+                self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
+            self._refuse(conn, error)
+            return None
+        reader = conn.filter
+        if reader is not None and reader.answer and not self._say(conn, reader):
+            self._drop(conn)
+            return None
+        if clear is None:
+            self._say_farewell(conn)
+            self._drop(conn)
+            return None
+        if not clear:
+            self._park(conn, False)
+            return None
+        return clear
+
+    def _say(self, conn: Connection, reader: Filter) -> bool:
+        """Send what a filter answers; so little that it fits, or the client does not read."""
+        data = reader.answer
+        reader.answer = b""
+        try:
+            return send(conn.fd, data, 0) == len(data)
+        except OSError:
+            return False
+
+    def _feed(self, conn: Connection, data: bytes) -> int:
+        try:
+            step = self.intake.feed(conn, data)
+        except ProtocolError as error:
+            return self._refuse(conn, error)
+        if conn.state == BODY:
+            self._body_deadline(conn)
+        return step if conn.fastcgi is None else self._speak(conn, step)
+
+    def _next(self, conn: Connection) -> int:
+        try:
+            step = self.intake.next(conn)
+        except ProtocolError as error:
+            return self._refuse(conn, error)
+        if conn.state == BODY:
+            self._body_deadline(conn)
+        return step if conn.fastcgi is None else self._speak(conn, step)
+
+    def _speak(self, conn: Connection, step: int) -> int:
+        """Send what the protocol itself has to say, before any reply."""
+        responder = conn.fastcgi
+        assert responder is not None
+        data = responder.say
+        if data:
+            responder.say = b""
+            try:
+                # So little fits, or the client does not read at all.
+                taken = send(conn.fd, data, 0) == len(data)
+            except OSError:
+                taken = False
+            if not taken:
+                self._drop(conn)
+                return -1
+        if responder.over:
+            self._linger(conn)
+            return -1
+        return step
+
+    def _body_deadline(self, conn: Connection) -> None:
+        timeout = self.http_timeout if conn.http else self.gateway_timeout
+        if conn.body_began == 0.0:
+            conn.body_began = self.now
+        conn.deadline = conn.body_began + timeout + conn.body_size / BODY_RATE
