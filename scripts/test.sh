@@ -3,6 +3,9 @@
 #
 # Both runs are made even if the first fails.  Where nothing could be compiled there is one run.
 #
+# What has no compiled module below it is the same program in both builds, and its unit tests are run
+# once; whoever names tests gets just these, in both.
+#
 # The run is crowded on purpose: more tests at a time than there are processors.  What fails there,
 # if it is not much, is run once more, one at a time on the machine that is quiet by then; what passes
 # then missed a deadline in the crowd, is named in the output, and wants a look, but is no failure.
@@ -36,12 +39,17 @@ suite() {
     fi
 }
 
+once=""
 if [ -d .venv ] && [ "${QUAICH_PURE:-}" != 1 ]; then
     if (cd .venv && find lib -name '*.so' -path '*/site-packages/quaich/*') | grep -q .; then
         suite compiled .venv "$@"
+        [ $# -gt 0 ] || once="bench cli config master net"
     else
         say "nothing was compiled here: the suite runs uncompiled only"
     fi
 fi
+for name in $once; do
+    [ ! -d "tests/unit/$name" ] || set -- "$@" "--ignore=tests/unit/$name"
+done
 suite uncompiled .venv-pure "$@"
 exit $status

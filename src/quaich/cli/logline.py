@@ -23,10 +23,11 @@ _NAMES = {
     "status": ("status",),
     "method": ("method", "request_method"),
     "uri": ("uri", "request_uri", "path", "path_info"),
-    "address": ("address", "addr", "remote_addr", "client"),
+    "address": ("remote", "address", "addr", "remote_addr", "client"),
     "when": ("time", "timestamp", "ts", "date", "@timestamp"),
 }
 _DURATIONS = {
+    "total_us": 0.000001,
     "seconds": 1.0,
     "duration": 1.0,
     "msecs": 0.001,

@@ -50,6 +50,8 @@ if not cython.compiled:
     AVERAGE = 12
     TOOK = 13
     BUCKETS = 14
+    # Behind the buckets, which are one more than their bounds.
+    SLOT = 29
 
     LANE_REQUESTS = 0
     LANE_SINCE = 1
@@ -63,9 +65,6 @@ BOUNDS = (
     *(1000000, 2500000, 5000000, 10000000, 30000000),
 )
 """Microseconds: a request belongs to the first bucket whose bound it does not pass, or the last."""
-
-if not cython.compiled:
-    SLOT = BUCKETS + len(BOUNDS) + 1
 
 NOTE = 256
 """Octets of a note: its length, then that many characters."""

@@ -8,34 +8,21 @@ from quaich.cli import logline
 from quaich.cli.logline import Entry, Filter
 from quaich.cli.logs import Wish, _select, read
 from quaich.errors import UsageError
-from quaich.log.request import RequestLog
+from quaich.log.format import Process
+from quaich.log.jsonline import JsonLog
+from quaich.log.request import Answered, RequestLog
+
+
+def answered(status: int = 200, milliseconds: int = 5, uri: str = "/a b") -> Answered:
+    found = Answered("192.0.2.1", "", "GET", uri, "HTTP/1.1")
+    found.status, found.micros, found.began = status, milliseconds * 1000, time.time()
+    found.fields, found.size, found.sent, found.headers, found.headers_size = 20, 300, 5, 2, 80
+    found.count, found.total = 1, 2
+    return found
 
 
 def line(status: int = 200, milliseconds: int = 5, uri: str = "/a b") -> str:
-    return (
-        RequestLog(7)
-        .line(
-            count=1,
-            total=2,
-            address="192.0.2.1",
-            user="",
-            fields=20,
-            size=300,
-            method="GET",
-            uri=uri,
-            sent=5,
-            microseconds=milliseconds * 1000,
-            how="",
-            protocol="HTTP/1.1",
-            status=status,
-            headers=2,
-            headers_size=80,
-            core=0,
-            has_app=True,
-        )
-        .decode()
-        .rstrip("\n")
-    )
+    return RequestLog(7).line(answered(status, milliseconds, uri)).decode().rstrip("\n")
 
 
 def test_our_own_lines_are_read() -> None:
@@ -43,6 +30,16 @@ def test_our_own_lines_are_read() -> None:
     assert entry is not None
     assert (entry.status, entry.seconds, entry.method) == (404, 1.5, "GET")
     assert (entry.uri, entry.address) == ("/a b", "192.0.2.1")
+    assert abs(entry.when - time.time()) < 60
+
+
+def test_our_own_json_is_read() -> None:
+    seen = answered(503, 20, "/a?b=1")
+    seen.values = ("",) * len(JsonLog.needs)
+    entry = logline.read(JsonLog(Process(7, 1, 1)).line(seen).decode())
+    assert entry is not None
+    assert (entry.status, entry.seconds, entry.method) == (503, 0.02, "GET")
+    assert (entry.uri, entry.address) == ("/a", "192.0.2.1")
     assert abs(entry.when - time.time()) < 60
 
 

@@ -230,3 +230,7 @@ def test_faults_are_counted_by_thread(board: Scoreboard) -> None:
     assert slot.lane(1, scoreboard.LANE_READ_ERRORS) == 1
     assert slot.lane(1, scoreboard.LANE_WRITE_ERRORS) == 2
     assert slot.lane(0, scoreboard.LANE_WRITE_ERRORS) == 0
+
+
+def test_the_buckets_have_their_cells() -> None:
+    assert scoreboard.BUCKETS + len(scoreboard.BOUNDS) + 1 == scoreboard.SLOT
