@@ -3,8 +3,8 @@
 #
 # Both runs are made even if the first fails.  Where nothing could be compiled there is one run.
 #
-# What has no compiled module below it is the same program in both builds, and its unit tests are run
-# once; whoever names tests gets just these, in both.
+# What no compiled module has a part in, the configuration and what the master does with it, is the
+# same program in both builds, and tested in the first; whoever names tests gets just these, in both.
 #
 # The run is crowded on purpose: more tests at a time than there are processors.  What fails there,
 # if it is not much, is run once more, one at a time on the machine that is quiet by then; what passes
@@ -39,17 +39,21 @@ suite() {
     fi
 }
 
+same="unit/bench unit/cli unit/config unit/master unit/net"
+for name in bench check commands control daemons fifo hooks language packaging service; do
+    same="$same server/test_$name.py"
+done
 once=""
 if [ -d .venv ] && [ "${QUAICH_PURE:-}" != 1 ]; then
     if (cd .venv && find lib -name '*.so' -path '*/site-packages/quaich/*') | grep -q .; then
         suite compiled .venv "$@"
-        [ $# -gt 0 ] || once="bench cli config master net"
+        [ $# -gt 0 ] || once=$same
     else
         say "nothing was compiled here: the suite runs uncompiled only"
     fi
 fi
-for name in $once; do
-    [ ! -d "tests/unit/$name" ] || set -- "$@" "--ignore=tests/unit/$name"
+for path in $once; do
+    set -- "$@" "--ignore=tests/$path"
 done
 suite uncompiled .venv-pure "$@"
 exit $status

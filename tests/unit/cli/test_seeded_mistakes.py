@@ -50,7 +50,7 @@ def test_misspellings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], slips: int, share: float
 ) -> None:
     chance = random.Random(slips)
-    names = list(COMPATIBLE_NAMES)
+    names = list(COMPATIBLE_NAMES)[slips % 2 :: 2]
     found = right = 0
     for start in range(0, len(names), PER_FILE):
         part = names[start : start + PER_FILE]
