@@ -235,7 +235,10 @@ def test_not_ready_while_paused(site: StartSite) -> None:
     running.server.send(signal.SIGTSTP)
     running.server.wait_line(r"^paused ")
     assert running.ask("/-/ready") == (503, "the server is paused\n")
-    assert {each["status"] for each in running.data()["workers"]} == {"pause"}
+    # What was made a moment ago may be shown again.
+    wait_until(
+        lambda: {each["status"] for each in running.data()["workers"]} == {"pause"}, 10, "pause"
+    )
     running.server.send(signal.SIGTSTP)
     running.server.wait_line(r"^resumed ")
     assert running.ask("/-/ready")[0] == 200

@@ -1,6 +1,7 @@
 cimport cython
 
 cpdef enum:
+    HEADER = 4
     PID = 0
     GENERATION = 1
     STARTED = 2
@@ -40,6 +41,10 @@ cdef class Slot:
     cpdef end(self, int thread, unsigned long long now, unsigned long long sent)
     @cython.locals(place=Py_ssize_t)
     cpdef took(self, unsigned long long micros)
+    @cython.locals(
+        stride=Py_ssize_t, end=Py_ssize_t, place=Py_ssize_t, found="unsigned long long"
+    )
+    cpdef unsigned long long total(self, int field) except? 0xFFFFFFFFFFFFFFFF
     cpdef fault(self, int thread, int field)
     @cython.locals(data=bytes, size=Py_ssize_t, start=Py_ssize_t, place=Py_ssize_t)
     cpdef note(self, int thread, str text)

@@ -29,12 +29,13 @@ try:
 except ImportError:
     from quaich.sys import cy as cython
 
-HEADER = 4
 HEIRS = 3
 MAGIC = 0x6863696175710004
 SEATS = 2
 
 if not cython.compiled:
+    HEADER = 4
+
     PID = 0
     GENERATION = 1
     STARTED = 2
@@ -167,6 +168,17 @@ class Slot:
         count: int = self.cells[self.base + REQUESTS] + self.cells[self.other + REQUESTS]
         return count
 
+    def total(self, field: int) -> int:
+        """The sum of a cell over all workers, in both of their seats."""
+        stride = SLOT + self.threads * LANE
+        end = len(self.cells)
+        place = HEADER + field
+        found = 0
+        while place < end:
+            found += self.cells[place]
+            place += stride
+        return found
+
     def served(self) -> int:
         """What the process in this seat has answered."""
         count: int = self.cells[self.base + REQUESTS] - self.cells[self.base + BEFORE]
@@ -261,9 +273,7 @@ class Scoreboard:
 
     def total(self, field: int) -> int:
         """The sum of a cell over all workers."""
-        stride = self._stride
-        end = HEADER + self.workers * SEATS * stride
-        return sum(self._cells[base + field] for base in range(HEADER, end, stride))
+        return self.slot(1).total(field)
 
 
 def _cells_of(workers: int, threads: int) -> int:

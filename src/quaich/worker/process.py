@@ -184,9 +184,7 @@ def run_worker(
     mine = stage.scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
     answerer.slot = mine
-    answerer.recorder = requestlog.recorder(
-        config, slot, generation, mine, stage.scoreboard, stage.log.requests
-    )
+    answerer.recorder = requestlog.recorder(config, slot, generation, mine, stage.log.requests)
     if stage.grievances.wanted:
         answerer.on_exception = grievance.listener(stage.grievances, on_spent)
     if lifeline is not None and config.max_requests:

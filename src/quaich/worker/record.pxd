@@ -10,7 +10,6 @@ from quaich.wsgi.call cimport Exchange
 
 cdef class Recorder:
     cdef readonly Slot slot
-    cdef readonly object scoreboard
     cdef readonly object log
     cdef readonly object lines
     cdef readonly object selection

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from quaich.log.request import Answered, Need, escape, kept
 from quaich.log.selection import Selection
-from quaich.stats.scoreboard import NOTE, REQUESTS, Scoreboard, Slot
+from quaich.stats.scoreboard import NOTE, REQUESTS, Slot
 from quaich.sys.clock import micros
 from quaich.worker.connection import Connection
 from quaich.wsgi.call import Exchange
@@ -44,7 +44,6 @@ class Recorder:
         self,
         *,
         slot: Slot,
-        scoreboard: Scoreboard,
         log: Output,
         lines: Lines,
         selection: Selection,
@@ -53,7 +52,6 @@ class Recorder:
         forwarded: bool = False,
     ) -> None:
         self.slot = slot
-        self.scoreboard = scoreboard
         self.log = log
         self.lines = lines
         self.selection = selection
@@ -105,7 +103,7 @@ class Recorder:
         r.app_micros = conn.app_ended - conn.began if conn.app_ended > conn.began else r.micros
         r.core = conn.home
         r.count = self.slot.requests()
-        r.total = self.scoreboard.total(REQUESTS)
+        r.total = self.slot.total(REQUESTS)
         r.has_app = not conn.unserved
         self.log.write(self.lines.line(r))
 

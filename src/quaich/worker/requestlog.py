@@ -7,13 +7,13 @@ from quaich.log.format import COMMON, FormatLog, Process
 from quaich.log.jsonline import JsonLog
 from quaich.log.request import RequestLog
 from quaich.log.selection import Selection
-from quaich.stats.scoreboard import Scoreboard, Slot
+from quaich.stats.scoreboard import Slot
 from quaich.sys.process import memory
 from quaich.worker.record import Output, Recorder
 
 
 def recorder(
-    config: Config, number: int, generation: int, slot: Slot, scoreboard: Scoreboard, log: Output
+    config: Config, number: int, generation: int, slot: Slot, log: Output
 ) -> Recorder | None:
     """Who writes the request lines of a worker; None where none are wanted."""
     selection = Selection(
@@ -39,7 +39,6 @@ def recorder(
         lines = RequestLog(process.pid, config.log_micros, asked)
     return Recorder(
         slot=slot,
-        scoreboard=scoreboard,
         log=log,
         lines=lines,
         selection=selection,
