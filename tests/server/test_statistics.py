@@ -234,14 +234,14 @@ def test_not_ready_while_paused(site: StartSite) -> None:
     running = site("--stats-http")
     running.server.send(signal.SIGTSTP)
     running.server.wait_line(r"^paused ")
-    assert running.ask("/-/ready") == (503, "the server is paused\n")
     # What was made a moment ago may be shown again.
+    wait_until(lambda: running.ask("/-/ready") == (503, "the server is paused\n"), 10, "paused")
     wait_until(
         lambda: {each["status"] for each in running.data()["workers"]} == {"pause"}, 10, "pause"
     )
     running.server.send(signal.SIGTSTP)
     running.server.wait_line(r"^resumed ")
-    assert running.ask("/-/ready")[0] == 200
+    wait_until(lambda: running.ask("/-/ready")[0] == 200, 10, "ready")
 
 
 def test_not_ready_while_draining(start: StartServer, site: StartSite) -> None:
