@@ -13,7 +13,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 workers=$(($(getconf _NPROCESSORS_ONLN) + 2))
-crowded_out=3
+crowded_out=5
 status=0
 
 # suite BUILD DIR: one run; the tests check that the build is what it is said to be.
