@@ -23,10 +23,10 @@ LAYERS = {
     "net": 3,
     "worker": 4,
     "master": 5,
-    "deploy": 5,
     "nginx": 5,
-    "cli": 6,
-    "__main__": 7,
+    "deploy": 6,
+    "cli": 7,
+    "__main__": 8,
 }
 
 # wire and config decide; they do not act.  These two read the files and what is elsewhere.
