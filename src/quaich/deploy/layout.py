@@ -1,8 +1,8 @@
 """Where everything of a site lives; pure.
 
-A *system* layout (root) follows the File Hierarchy Standard and serves on port 80; a user's follows
+A *system* layout (root) follows the File Hierarchy Standard and serves on port 80; a user's is by
 the XDG base directories, on a port that needs no privilege, with an nginx of its own.  With
-``QUAICH_PREFIX=DIR`` everything is below DIR, as for a user: for trying out, and for tests.  Nothing
+``QUAICH_PREFIX=DIR`` everything is below DIR, as for a user: to try out, and for tests.  Nothing
 here looks whether a path exists.
 """
 
@@ -165,7 +165,7 @@ def layout(uid: int, environ: Mapping[str, str]) -> Layout:
 
 
 def _xdg(environ: Mapping[str, str], name: str, home: str, below: str) -> str:
-    """A base directory's part for quaich; a relative value is ignored, as its specification says."""
+    """A base directory's part for quaich; a relative value is ignored, as specified."""
     base = environ.get(name, "")
     if base.startswith("/"):
         return f"{base.rstrip('/')}/quaich"

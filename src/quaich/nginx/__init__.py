@@ -1,1 +1,1 @@
-"""nginx's configuration of a site: rendered, compared, applied and verified, and read critically."""
+"""nginx's configuration of a site: rendered, compared, applied, verified; and read."""
