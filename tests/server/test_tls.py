@@ -106,6 +106,7 @@ def test_requests(site: Started, directory: Path, threads: str) -> None:
         body = os.urandom(500000)
         assert ask(client, "/echo", body).body == body
     assert "BEGIN" not in server.log
+    assert f"listening 127.0.0.1:{address[1]} protocol=http tls=on\n" in server.log
 
 
 def test_a_client_that_reads_late(site: Started, directory: Path) -> None:

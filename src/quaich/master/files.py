@@ -262,7 +262,8 @@ class Files:
 
     def _opened(self, listener: BoundListener) -> None:
         self.listeners.append(listener)
-        self.log.info(f"listening {listener.name} protocol={listener.protocol}")
+        tls = "" if listener.tls is None else " tls=on"
+        self.log.info(f"listening {listener.name} protocol={listener.protocol}{tls}")
 
     def leftovers(self) -> tuple[tuple[str, int, int], ...]:
         """The files to remove if the master cannot do it any more."""

@@ -8,7 +8,7 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
   that fails or takes too long is dropped and the old one serves on, whole again.
   Reloads asked for meanwhile become one more, afterwards.
 * With snapshots the zygotes of generations that served before stay, asleep.  To restore one is a
-  reload whose application is loaded already.
+  reload whose application is loaded already; if that fails, it sleeps again.
 * A refork is a reload, too, whose zygote is forked from the one that serves.
 * A worker that dies is replaced at once; one that dies within a second of its start, after a pause
   that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the same rule.
@@ -284,7 +284,9 @@ class Plan(Staff):
             f"generation={generation.number} dropped, generation={self.current} serves on: "
             f"{reason}",
         )
-        self._do(*crew.retire(generation, False, now))
+        restored = self.wishes.now is not None and self.wishes.now.meaning is Meaning.RESTORE
+        # What could not be restored this time may be another.
+        self._do(*crew.retire(generation, False, now, keep=restored))
         old = self.generations[self.current]
         # Whole again, where a chain reload had begun to take its workers.
         self._do(*crew.resize(old, old.wanted, now))

@@ -272,15 +272,28 @@ def test_a_snapshot_whose_zygote_dies_is_forgotten() -> None:
     assert not story.after(Asked(Meaning.RESTORE, 9))[0].ok  # type: ignore[union-attr]
 
 
-def test_a_restored_generation_that_fails_is_dropped() -> None:
+def test_a_restored_generation_that_fails_sleeps_again() -> None:
     story = Story(SNAPSHOTS).serve()
     reloaded(story)
     left(story, 1)
     story.after(Asked(Meaning.RESTORE, 9))
     story.after(Forked(1, 1, 111))
     actions = story.after(Died(111, "signal=SIGSEGV"), 0.1)
-    assert Kill(100, "SIGKILL") in actions
+    assert Kill(100, "SIGKILL") not in actions
     assert not answers_of(actions)[0].ok
+    assert story.plan.current == 2
+    assert story.plan.generations[1].stage is Stage.ASLEEP
+    assert story.after(Asked(Meaning.RESTORE)) == [Fork(1, 1), Fork(1, 2)]
+
+
+def test_a_restored_generation_whose_zygote_dies_is_dropped() -> None:
+    story = Story(SNAPSHOTS).serve()
+    reloaded(story)
+    left(story, 1)
+    story.after(Asked(Meaning.RESTORE, 9))
+    actions = story.after(Died(100, "signal=SIGKILL"), 0.1)
+    assert not answers_of(actions)[0].ok
+    assert 1 not in story.plan.generations
     assert story.plan.current == 2
 
 
