@@ -224,7 +224,7 @@ def floor(program: Path) -> Peer:
         "",
         lambda ask: [str(program), str(ask.port)],
         "native/floor.c: parses nothing and calls nothing, the kernel's price",
-        only=("hello", "10k", "close"),
+        only=("hello", "10k", "close", "1m", "file", "chunks"),
     )
 
 

@@ -1,29 +1,111 @@
 /* The least a server can do on this machine: epoll, one read, one write of bytes made beforehand.
  *
- * Usage: floor PORT.  /10k is answered with 10,240 bytes, everything else with "Hello world"; the
- * connection is closed after the answer if the request says so.  It parses nothing and survives no
- * client but the benchmark's; what it costs is the kernel's price, below which no server gets. */
+ * Usage: floor PORT.  The path chooses the answer: /10k has 10,240 octets, /1m and /file have a MiB
+ * (of one block of memory, and by sendfile), /chunks has 16 pieces of 1 KiB with a write each, as
+ * PEP 3333 wants it; everything else is "Hello world", after which the connection is closed if the
+ * request says so.  It parses nothing and survives no client but the benchmark's; what it costs
+ * is the kernel's price, below which no server gets. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static char reply[2][2][10240 + 128];
-static size_t length[2][2];
+#define PIECES 17
+#define MEGABYTE (1 << 20)
+#define MOST 1024
 
-static void prepare(int large, int close) {
-    static char body[10241];
-    memset(body, 'x', 10240);
-    length[large][close] = (size_t)snprintf(
-        reply[large][close], sizeof reply[large][close],
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s\r\n%s",
-        large ? 10240 : 11, close ? "Connection: close\r\n" : "", large ? body : "Hello world");
+/* An answer: what is written, one piece after the other, and what of the file follows. */
+struct answer {
+    const char *path;
+    char *piece[PIECES];
+    size_t length[PIECES];
+    int pieces, file;
+};
+static struct answer answers[] = {
+    {.path = "/10k "}, {.path = "/1m "}, {.path = "/file "}, {.path = "/chunks "}, {.path = "/"}};
+enum { TEN, ONE, FILED, CHUNKED, HELLO };
+static struct answer farewell;
+
+/* What a connection has still to be given. */
+static struct {
+    const struct answer *answer;
+    size_t written;
+    int piece;
+} open_[MOST];
+static char *megabyte;
+static int file;
+
+static void piece(struct answer *to, const char *head, const char *body, size_t size) {
+    size_t length = strlen(head);
+    char *text = malloc(length + size + 2);
+    memcpy(text, head, length);
+    memcpy(text + length, body, size);
+    to->piece[to->pieces] = text;
+    to->length[to->pieces++] = length + size;
+}
+
+static void prepare(void) {
+    static char body[10240];
+    char head[256], chunk[1026];
+    const char *format = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n";
+    memset(body, 'x', sizeof body);
+    megabyte = malloc(MEGABYTE);
+    for (int i = 0; i < MEGABYTE; i++)
+        megabyte[i] = (char)i;
+    file = memfd_create("floor", 0);
+    if (write(file, megabyte, MEGABYTE) != MEGABYTE)
+        exit(1);
+    snprintf(head, sizeof head, format, 11);
+    piece(&answers[HELLO], head, "Hello world", 11);
+    piece(&farewell,
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n"
+          "Connection: close\r\n\r\n",
+          "Hello world", 11);
+    snprintf(head, sizeof head, format, 10240);
+    piece(&answers[TEN], head, body, 10240);
+    snprintf(head, sizeof head, format, MEGABYTE);
+    piece(&answers[ONE], head, megabyte, MEGABYTE);
+    piece(&answers[FILED], head, "", 0);
+    answers[FILED].file = 1;
+    memset(chunk, 'c', 1024);
+    memcpy(chunk + 1024, "\r\n", 2);
+    for (int i = 0; i < 16; i++)
+        piece(&answers[CHUNKED],
+              i ? "400\r\n"
+                : "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "400\r\n",
+              chunk, 1026);
+    piece(&answers[CHUNKED], "0\r\n\r\n", "", 0);
+}
+
+/* Give what the kernel takes; 0 when the connection is to be closed. */
+static int give(int fd) {
+    const struct answer *answer = open_[fd].answer;
+    while (answer && open_[fd].piece < answer->pieces + answer->file) {
+        int number = open_[fd].piece, filed = number == answer->pieces;
+        size_t all = filed ? MEGABYTE : answer->length[number], done = open_[fd].written;
+        off_t from = (off_t)done;
+        ssize_t gone = filed ? sendfile(fd, file, &from, all - done)
+                             : write(fd, answer->piece[number] + done, all - done);
+        if (gone <= 0)
+            return gone < 0;
+        open_[fd].written += (size_t)gone;
+        if (open_[fd].written == all)
+            open_[fd].piece++, open_[fd].written = 0;
+    }
+    if (answer == &farewell)
+        return 0;
+    open_[fd].answer = NULL;
+    return 1;
 }
 
 int main(int argc, char **argv) {
@@ -32,31 +114,45 @@ int main(int argc, char **argv) {
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[64];
     static char request[65536];
-    for (int large = 0; large < 2; large++)
-        for (int close = 0; close < 2; close++)
-            prepare(large, close);
+    prepare();
+    signal(SIGPIPE, SIG_IGN);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    /* Connections inherit the one, and with the other come with their first request. */
+    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof one);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024))
         return perror("floor"), 1;
     epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
+    /* Once for both directions, so that nothing is to be armed anew for an answer in parts. */
+    event.events = EPOLLIN | EPOLLOUT | EPOLLET;
     for (;;) {
         int ready = epoll_wait(poll, events, 64, -1);
         for (int i = 0; i < ready; i++) {
-            int fd = events[i].data.fd, fresh = fd == listener;
+            int fd = events[i].data.fd, fresh = fd == listener, kind = 0;
             if (fresh && (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) < 0)
                 continue;
+            if (fresh && fd >= MOST) {
+                close(fd);
+                continue;
+            }
             if (fresh)
-                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-            ssize_t got = read(fd, request, sizeof request - 1);
-            if (got > 0) {
-                request[got] = 0;
-                int large = !strncmp(request, "GET /10k ", 9);
-                int ends = strstr(request, "Connection: close") != NULL;
-                if (write(fd, reply[large][ends], length[large][ends]) < 0 || ends) {
+                open_[fd].answer = NULL;
+            if (!open_[fd].answer) {
+                ssize_t got = read(fd, request, sizeof request - 1);
+                if (got > 0) {
+                    request[got] = 0;
+                    while (kind < HELLO &&
+                           strncmp(request + 4, answers[kind].path, strlen(answers[kind].path)))
+                        kind++;
+                    open_[fd].answer =
+                        strstr(request, "Connection: close") ? &farewell : &answers[kind];
+                    open_[fd].piece = 0, open_[fd].written = 0;
+                } else if (got == 0) {
                     close(fd);
                     continue;
                 }
-            } else if (got == 0 || !fresh) {
+            }
+            if (!give(fd)) {
                 close(fd);
                 continue;
             }
