@@ -25,6 +25,23 @@ _UWSGI = (
     b"hello", b"\x16\0HTTP_TRANSFER_ENCODING\x07\0chunked",
 )  # fmt: skip
 
+_GATEWAY = (
+    b"\0", b"\0\0", b"\xff\xff", b"0:,", b"24:", b",", b":", b"CONTENT_LENGTH\x000\0",
+    b"CONTENT_LENGTH\x005\0", b"SCGI\x001\0", b"REQUEST_METHOD\0GET\0", b"hello",
+    b"HTTP_PROXY\0x\0",
+    b"\x01\x01\0\x01\0\x08\0\0\0\x01\x01\0\0\0\0\0", b"\x01\x02\0\x01\0\0\0\0",
+    b"\x01\x04\0\x01\0\0\0\0", b"\x01\x05\0\x01\0\0\0\0", b"\x01\x05\0\x01\0\x05\0\0hello",
+    b"\x01\x09\0\0\0\0\0\0", b"\x01\x0b\0\0\0\0\0\0", b"\x01\x04\0\x01\0\x03\0\0\x01\0A",
+    b"\x01\x01\0\x02\0\x08\0\0\0\x01\0\0\0\0\0\0", b"\x0e\x01CONTENT_LENGTH5",
+)  # fmt: skip
+
+_PROXIED = (
+    b"PROXY ", b"TCP4 ", b"TCP6 ", b"UNKNOWN", b"\r\n", b" ", b"  ", b"65536", b"00", b"0", b"-1",
+    b"::", b"1.2.3.4", b"256.1.1.1", b"1.2.3", b"[", b"]", b":", b"for=", b"proto=https", b";",
+    b",", b'"', b"\\", b"=", b"unknown", b"_hidden", b"\n", b"\x21", b"\x20", b"\x11", b"\0\x0c",
+    b"\xff",
+)  # fmt: skip
+
 
 def _damage(data: bytearray, chance: random.Random, pieces: tuple[bytes, ...]) -> None:
     at = chance.randint(0, len(data))
@@ -64,6 +81,25 @@ def uwsgi(data: bytes, chance: random.Random) -> bytes:
     if len(octets) >= 4 and chance.random() < 0.5:
         body = chance.choice((0, 0, 5))
         octets[1:3] = struct.pack("<H", min(65535, max(0, len(octets) - 4 - body)))
+    return bytes(octets)
+
+
+def gateway(data: bytes, chance: random.Random) -> bytes:
+    """Half of the SCGI requests get a length that is true again."""
+    octets = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        _damage(octets, chance, _GATEWAY)
+    size, colon, rest = bytes(octets).partition(b":")
+    if colon and size.isdigit() and chance.random() < 0.5:
+        end = rest.rfind(b",")
+        return b"%d:" % max(0, end) + rest
+    return bytes(octets)
+
+
+def proxied(data: bytes, chance: random.Random) -> bytes:
+    octets = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        _damage(octets, chance, _PROXIED)
     return bytes(octets)
 
 

@@ -29,9 +29,10 @@ def fuzzer(request: pytest.FixtureRequest) -> Any:
 
 
 def test_they_are_there() -> None:
-    assert {"http1", "chunked", "target", "uwsgi", "connection", "reply", "differential"} <= set(
-        NAMES
-    )
+    assert {
+        *("http1", "chunked", "target", "uwsgi", "gateways", "proxied"),
+        *("connection", "reply", "differential"),
+    } <= set(NAMES)
 
 
 @settings(max_examples=100, deadline=None)
