@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_round_of_quaich_and_the_floor() -> None:
     done = run(
         [
-            *(sys.executable, str(ROOT / "bench" / "run.py"), "--only", "hello,chunks"),
+            *(sys.executable, str(ROOT / "bench" / "run.py"), "--only", "hello,json"),
             *("--peers", "quaich,floor", "--rounds", "1", "--json", "--no-results"),
         ],
         cwd=ROOT,
@@ -30,8 +30,8 @@ def test_a_round_of_quaich_and_the_floor() -> None:
     rows = {name: [row["name"] for row in each] for name, each in found["scenarios"].items()}
     # The floor answers the paths that it knows, and is not asked for others.
     assert sorted(rows["hello"]) == ["floor", "quaich"]
-    assert rows["chunks"] == ["quaich"]
-    for each in (*found["scenarios"]["hello"], *found["scenarios"]["chunks"]):
+    assert rows["json"] == ["quaich"]
+    for each in (*found["scenarios"]["hello"], *found["scenarios"]["json"]):
         assert "problem" not in each
         assert each["server_us"]["median"] > 0
         assert each["requests_per_second"]["median"] > 0
@@ -46,3 +46,10 @@ def test_an_unknown_name_is_told_before_anything_runs() -> None:
     done = run([*argv, "--peers", "uwsgy"], cwd=ROOT, timeout=60)
     assert done.returncode == 2
     assert "--peers uwsgy: no such server; there are quaich, uwsgi" in done.stderr
+
+
+def test_the_corpus_over_real_connections() -> None:
+    argv = [sys.executable, str(ROOT / "bench" / "conformance.py"), "--peers", "quaich"]
+    done = run([*argv, "--show", "quaich"], cwd=ROOT, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert " | 0 | 0 | 0 | 0 | 0 |\n" in done.stdout
