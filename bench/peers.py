@@ -222,9 +222,13 @@ def floor(program: Path) -> Peer:
     return Peer(
         "floor",
         "",
-        lambda ask: [str(program), str(ask.port)],
+        lambda ask: [str(program), ask.bind if ask.setup.unix else str(ask.port)],
         "native/floor.c: parses nothing and calls nothing, the kernel's price",
-        only=("hello", "10k", "close", "1m", "file", "chunks"),
+        protocols=("http", "uwsgi"),
+        only=(
+            *("hello", "10k", "close", "1m", "file", "chunks"),
+            *("nginx-uwsgi-tcp", "nginx-uwsgi-unix"),
+        ),
     )
 
 

@@ -69,14 +69,13 @@ THREADS = Setup("threads", threads=8)
 WEB = ("quaich", "uwsgi-router", "gunicorn-sync", "gunicorn-gthread", "granian", "bjoern")
 FLASK = Setup("flask", "flask_page", peers=(*WEB, "waitress", "fastwsgi"))
 DJANGO = Setup("django", "django_page", peers=(*WEB, "waitress", "fastwsgi"))
-GATEWAYS = ("quaich", "uwsgi")
+FLOOR = "floor"
+GATEWAYS = ("quaich", "uwsgi", FLOOR)
 UPSTREAMS = ("quaich", "gunicorn-gthread", "granian", "bjoern", "waitress")
 NGINX_TCP = Setup("nginx-uwsgi-tcp", protocol="uwsgi", nginx=True, peers=GATEWAYS)
 NGINX_UNIX = Setup("nginx-uwsgi-unix", protocol="uwsgi", unix=True, nginx=True, peers=GATEWAYS)
 NGINX_HTTP = Setup("nginx-http", nginx=True, peers=UPSTREAMS)
 NGINX_FASTCGI = Setup("nginx-fastcgi", protocol="fastcgi", nginx=True, peers=("quaich",))
-
-FLOOR = "floor"
 
 
 def _plain(

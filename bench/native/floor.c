@@ -1,9 +1,9 @@
 /* The least a server can do on this machine: epoll, one read, one write of bytes made beforehand.
  *
- * Usage: floor PORT.  The path chooses the answer: /10k has 10,240 octets, /1m and /file have a MiB
+ * Usage: floor PORT, or floor PATH of a UNIX socket.  The path of a request chooses the answer: /10k has 10,240 octets, /1m and /file have a MiB
  * (of one block of memory, and by sendfile), /chunks has 16 pieces of 1 KiB with a write each, as
  * PEP 3333 wants it; everything else is "Hello world", after which the connection is closed if the
- * request says so.  It parses nothing and survives no client but the benchmark's; what it costs
+ * request says so, or is a uwsgi packet.  It parses nothing and survives no client but the benchmark's; what it costs
  * is the kernel's price, below which no server gets. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,6 +17,8 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PIECES 17
@@ -109,19 +111,29 @@ static int give(int fd) {
 }
 
 int main(int argc, char **argv) {
-    int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), poll = epoll_create1(0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[argc - 1])),
+    const char *where = argv[argc - 1];
+    int one = 1, local = where[0] == '/', poll = epoll_create1(0);
+    int listener = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(where)),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    strncpy(path.sun_path, where, sizeof path.sun_path - 1);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[64];
     static char request[65536];
     prepare();
     signal(SIGPIPE, SIG_IGN);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    /* Connections inherit the one, and with the other come with their first request. */
-    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof one);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024))
+    if (!local) {
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        /* Connections inherit the one, and with the other come with their first request. */
+        setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof one);
+    }
+    if (bind(listener, local ? (struct sockaddr *)&path : (struct sockaddr *)&address,
+             local ? sizeof path : sizeof address) ||
+        listen(listener, 1024))
         return perror("floor"), 1;
+    if (local)
+        chmod(where, 0666);
     epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
     /* Once for both directions, so that nothing is to be armed anew for an answer in parts. */
     event.events = EPOLLIN | EPOLLOUT | EPOLLET;
@@ -144,8 +156,9 @@ int main(int argc, char **argv) {
                     while (kind < HELLO &&
                            strncmp(request + 4, answers[kind].path, strlen(answers[kind].path)))
                         kind++;
-                    open_[fd].answer =
-                        strstr(request, "Connection: close") ? &farewell : &answers[kind];
+                    open_[fd].answer = !request[0] || strstr(request, "Connection: close")
+                                           ? &farewell
+                                           : &answers[kind];
                     open_[fd].piece = 0, open_[fd].written = 0;
                 } else if (got == 0) {
                     close(fd);

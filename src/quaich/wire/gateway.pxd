@@ -1,17 +1,36 @@
 cimport cython
-from quaich.wire.http1 cimport Field, Head, read_length, same
+from quaich.wire.http1 cimport Head, read_length, same
 
 
-@cython.locals(field=Field, meaning=int)
+cdef class Value:
+    cdef readonly bytes raw
+    cdef readonly str text
+
+
+cdef class Variable:
+    cdef readonly bytes name
+    cdef readonly int meaning
+    cdef readonly str key
+    cdef readonly bint lasting
+    cdef public Value last
+
+
+@cython.locals(variable=Variable, meaning=int)
 cpdef keep(
     Head head, dict environ, bytes data, Py_ssize_t name_start, Py_ssize_t name_end,
     Py_ssize_t start, Py_ssize_t end,
 )
 
 @cython.locals(
-    p="const unsigned char*", size=Py_ssize_t, place="size_t", field=Field, found=Field, name=bytes,
+    p="const unsigned char*", size=Py_ssize_t, last=Value, raw=bytes, decoded=str,
 )
-cdef Field _field(bytes data, Py_ssize_t start, Py_ssize_t end)
+cdef str _text(Variable variable, bytes data, Py_ssize_t start, Py_ssize_t end)
+
+@cython.locals(
+    p="const unsigned char*", size=Py_ssize_t, place="size_t", variable=Variable, found=Variable,
+    name=bytes,
+)
+cdef Variable _variable(bytes data, Py_ssize_t start, Py_ssize_t end)
 
 cdef list _recent
 

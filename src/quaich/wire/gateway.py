@@ -14,7 +14,7 @@ except ImportError:
     from quaich.sys import cy as cython
 
 from quaich.errors import ProtocolError
-from quaich.wire.http1 import Field, Head, read_length
+from quaich.wire.http1 import Head, read_length
 from quaich.wire.target import decode_path
 
 MAX_VARIABLES = 1024
@@ -45,13 +45,37 @@ _LENGTH = 1
 _DROP = 2
 _LOAD = 3
 
+_FLEETING = frozenset(("HTTP_COOKIE", "HTTP_AUTHORIZATION", "REMOTE_PORT"))
+"""Another in every request, or nothing to be kept longer than that."""
+
 _MAX_KNOWN = 2048
 _LONGEST_KNOWN = 64
+_LONGEST_VALUE = 256
+
+
+class Value:
+    """The value of a variable, as it came and as text."""
+
+    def __init__(self, raw: bytes, text: str) -> None:
+        self.raw = raw
+        self.text = text
+
+
+class Variable:
+    """A variable's name, what it means here, and the value it had last: most come again."""
+
+    def __init__(self, name: bytes, meaning: int, key: str) -> None:
+        self.name = name
+        self.meaning = meaning
+        self.key = key
+        self.lasting = key not in _FLEETING
+        self.last = Value(b"", "")
+
 
 # By name; a front sends the same ones with every request.  As in http1, the list holds them by a
 # hash, where no object has to be made of a name to find it.
-_known: dict[bytes, Field] = {}
-_recent: list[Field] = [Field(b"", _PLAIN, "")] * 256
+_known: dict[bytes, Variable] = {}
+_recent: list[Variable] = [Variable(b"", _PLAIN, "")] * 256
 
 
 def keep(
@@ -68,8 +92,8 @@ def keep(
     head.fields += 1
     if head.fields > MAX_VARIABLES:
         raise ProtocolError(400, f"a request of more than {MAX_VARIABLES} variables")
-    field = _field(data, name_start, name_end)
-    meaning = field.meaning
+    variable = _variable(data, name_start, name_end)
+    meaning = variable.meaning
     if meaning != 0:
         if meaning == 1:
             head.content_length = -1
@@ -83,18 +107,38 @@ def keep(
             return
         else:
             head.dynamic = True
-    environ[field.key] = data[start:end].decode("latin-1")
+    environ[variable.key] = _text(variable, data, start, end)
 
 
-def _field(data: bytes, start: int, end: int) -> Field:
+def _text(variable: Variable, data: bytes, start: int, end: int) -> str:
+    """The value in ``data[start:end]``; the same string as last time where it is the same."""
+    size = end - start
+    last = variable.last
+    if cython.compiled:
+        p = data
+        if len(last.raw) == size and same(p + start, last.raw, size):  # type: ignore
+            return last.text
+        raw = data[start:end]
+    else:
+        raw = data[start:end]
+        if raw == last.raw:
+            return last.text
+    decoded = raw.decode("latin-1")
+    if variable.lasting and size <= _LONGEST_VALUE:
+        # In one object, so that no thread sees the one without the other.
+        variable.last = Value(raw, decoded)
+    return decoded
+
+
+def _variable(data: bytes, start: int, end: int) -> Variable:
     """The variable whose name is in ``data[start:end]``, which is not empty."""
     size = end - start
     if cython.compiled:
         p = data
         place = (size * 7 + p[start] * 31 + p[end - 1]) & 255
-        field = _recent[place]
-        if len(field.name) == size and same(p + start, field.name, size):  # type: ignore
-            return field
+        variable = _recent[place]
+        if len(variable.name) == size and same(p + start, variable.name, size):  # type: ignore
+            return variable
     name = data[start:end]
     found = _known.get(name)
     if found is None:
@@ -104,7 +148,7 @@ def _field(data: bytes, start: int, end: int) -> Field:
     return found
 
 
-def _learn(name: bytes) -> Field:
+def _learn(name: bytes) -> Variable:
     """Classify a variable's name not seen before."""
     key = name.decode("latin-1")
     meaning = _PLAIN
@@ -114,10 +158,10 @@ def _learn(name: bytes) -> Field:
         meaning = _DROP
     elif key in _DYNAMIC:
         meaning = _LOAD
-    field = Field(name, meaning, key)
+    variable = Variable(name, meaning, key)
     if len(_known) < _MAX_KNOWN and len(name) <= _LONGEST_KNOWN:
-        _known[name] = field
-    return field
+        _known[name] = variable
+    return variable
 
 
 def complete(head: Head, environ: dict[str, object]) -> None:
