@@ -180,3 +180,14 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.startswith("; made by quaich migrate from uvicorn m:app")
     assert "\nprocesses = 2\n" in out
     assert "  loop: " in err
+
+
+def test_the_proxies_that_are_believed(tmp_path: Path) -> None:
+    path = tmp_path / "gunicorn.conf.py"
+    path.write_text('forwarded_allow_ips = "10.0.0.1, 192.0.2.0/24"\nbind = "127.0.0.1:8000"\n')
+    found = settings(gunicorn.from_file(str(path)))
+    assert ("forwarded-allow", "10.0.0.1,192.0.2.0/24") in found
+    draft = gunicorn.from_options(["--forwarded-allow-ips", "proxy.example", "app:app"])
+    assert missing(draft) == ["forwarded_allow_ips"]
+    draft = uvicorn.from_options(["--forwarded-allow-ips", "*", "app:app"])
+    assert ("forwarded-allow", "*") in settings(draft)

@@ -6,6 +6,7 @@ Every key that is written is an option of the table; a test holds the servers' t
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from quaich.config.kinds import PEERS, Refused
 from quaich.config.options import BY_LONG_NAME
 from quaich.config.options.row import NO_EFFECT, PLANNED, REFUSED
 from quaich.config.suggest import hint
@@ -106,6 +107,18 @@ def to(key: str, comment: str = "") -> Handler:
 def without(why: str) -> Handler:
     """A handler for what has no equivalent."""
     return lambda draft, name, value: draft.miss(name, why)
+
+
+def proxies(draft: Draft, name: str, value: object) -> None:
+    """A handler for the addresses of the proxies that are believed; what names none is a miss."""
+    words = value if isinstance(value, list | tuple) else str(value).split(",")
+    wanted = ",".join(word for word in (str(each).strip() for each in words) if word)
+    try:
+        PEERS.read(wanted)
+    except Refused:
+        draft.miss(name, f"forwarded-allow takes {PEERS.expected}")
+    else:
+        draft.set("forwarded-allow", wanted)
 
 
 def ignore(draft: Draft, name: str, value: object) -> None:
