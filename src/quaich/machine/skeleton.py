@@ -1,7 +1,7 @@
 """The files of a new application, by its kind; pure.
 
-Whatever kind it is: ``wsgi.py`` holds the callable, ``app/`` the application, ``quaich.ini`` how it is
-served here, ``site.toml`` how it is deployed, ``tests/`` a test that needs nothing but Python.
+Whatever kind it is: ``wsgi.py`` holds the callable, ``app/`` the application, ``quaich.ini`` how
+it is served here, ``site.toml`` how it is deployed, ``tests/`` a test that needs only Python.
 """
 
 from string import Template
