@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from quaich.cli import devfind, logline, words
 from quaich.cli.devwatch import Watcher
+from quaich.cli.output import show
 from quaich.config.base import printable
 from quaich.errors import QuaichError, UsageError
 from quaich.sys import process
@@ -75,7 +76,7 @@ def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
     asked = words.split(argv, _FLAGS, _VALUES)
     if "--help" in asked.flags:
-        sys.stdout.write(USAGE)
+        show(USAGE)
         return 0
     return Session(read(asked)).run()
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from quaich.cli import words
+from quaich.cli.output import show
 from quaich.deploy.layout import check_name
 from quaich.errors import QuaichError, UsageError
 from quaich.machine import look, skeleton
@@ -39,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
     asked = words.split(argv, _FLAGS, ())
     if "--help" in asked.flags:
-        sys.stdout.write(USAGE)
+        show(USAGE)
         return 0
     if len(asked.rest) != 1:
         raise UsageError("new: expected one name, like quaich new my_app")
@@ -58,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
     _create(name, skeleton.files(name, site, kind, has_venv), has_venv, has_pip)
     if has_pip and kind != skeleton.WSGI and "--no-install" not in asked.flags:
         _install(name)
-    sys.stdout.write(
+    show(
         f"{name} is ready:\n"
         f"    cd {name} && quaich dev                  # to work on it\n"
         f"    cd {name} && quaich --ini quaich.ini     # as in production\n"
@@ -106,7 +107,7 @@ def _virtualenv(path: str, has_pip: bool) -> None:
 
 
 def _install(name: str) -> None:
-    sys.stdout.write(f"installing what {name}/requirements.txt names\n")
+    show(f"installing what {name}/requirements.txt names\n")
     sys.stdout.flush()
     pip = [os.path.join(name, "venv", "bin", "python"), "-m", "pip", "install", "--quiet"]
     options = ["--disable-pip-version-check", "-r", os.path.join(name, "requirements.txt")]
