@@ -45,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
     system = look.system()
     if "--suggest" in asked.flags:
         has_nft = examine.output("nft", "--version") is not None
-        show(advice.suggest(system, _ssh_port(), found.http_port, has_nft))
+        show(advice.suggest(system, _ssh_port(), found.http_port, has_nft, command()))
         return 0
     where = places(found, os.environ)
     steps = plan.make(where, look.facts(where, os.environ, command())).steps
