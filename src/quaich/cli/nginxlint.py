@@ -34,7 +34,7 @@ Exit status: 1 when there is an error, 0 when there are only warnings and notes,
 
 _SEVERITIES = (ERROR, WARNING, NOTE)
 _ETC = "/etc/nginx"
-_MAX_BYTES = 16 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """Findings: a whole tutorial-like configuration, each rule on its own, and clean ones."""
 
+import random
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -292,6 +294,7 @@ TWO = "upstream up { server 10.0.0.1:80; server 10.0.0.2:80; }"
         ("QN004", site(f"location / {{ {PASS} proxy_read_timeout 5s; }}")),
         ("QN005", site(f"{PARTS} location / {{ uwsgi_param A b; uwsgi_pass unix:/run/a; }}")),
         ("QN006", site(f"location / {{ uwsgi_param X_REAL_IP $remote_addr; {PASS} }}")),
+        ("QN006", site(f"location / {{ uwsgi_param X-Forwarded-For $remote_addr; {PASS} }}")),
         ("QN007", site(f"location /static {{ alias /a/static/; }} location / {{ {PASS} }}")),
         ("QN007", site(f"location ^~ /s {{ alias /a/; }} location / {{ {PASS} }}")),
         ("QN008", site(f"location /static/ {{ root /a/static; }} location / {{ {PASS} }}")),
@@ -369,6 +372,14 @@ TWO = "upstream up { server 10.0.0.1:80; server 10.0.0.2:80; }"
             ),
         ),
         ("QN028", site(f"location / {{ {PARTS} uwsgi_pass unix:/tmp/a.sock; }}")),
+        ("QN028", site(f"location / {{ {PARTS} uwsgi_pass unix:///tmp/a.sock; }}")),
+        (
+            "QN028",
+            site(
+                f"location / {{ {PARTS} uwsgi_pass up; }}",
+                "upstream up { server unix:///tmp/a.sock; }",
+            ),
+        ),
         (
             "QN028",
             site("location / { include proxy_params; proxy_pass http://unix:/tmp/a.sock:/; }"),
@@ -479,10 +490,11 @@ def test_each_rule(code: str, text: str) -> None:
         site(f"location = /a {{ alias /b/; }} location / {{ {PASS} }}"),
         site(f"location /u/ {{ alias /home/$user; }} location / {{ {PASS} }}"),
         f"server {{ listen 80 default_server; location / {{ {PASS} }} }}",
+        f"server {{ listen 127.0.0.1:80; listen unix:/run/x; location / {{ {PASS} }} }}",
         # No site of an application.
         "server { listen 8080; add_header X-Frame-Options DENY; location / { root /a; } }",
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_what_is_no_mistake(text: str) -> None:
     assert codes(text) == []
@@ -559,6 +571,32 @@ def test_a_default_is_only_a_note() -> None:
     held = {"/n/main": around(LOCATION % PASS), **FILES}
     found = lint(parse(Texts(held), "/n/main"), NOTHING)
     assert {each.code: each.severity for each in found} == {"QN020": NOTE, "QN021": NOTE}
+
+
+def test_a_large_machine() -> None:
+    """What looked through a server for each of its locations took minutes."""
+    locations = "".join(f"location /{n} {{ {PASS} }}\n" for n in range(1000))
+    before = time.process_time()
+    assert codes(site(locations)) == []
+    assert time.process_time() - before < 5
+
+
+def test_mutations() -> None:
+    """Whatever a configuration is made into, there is an answer."""
+    dice = random.Random(5)
+    spec = ListenSpec("/run/shop/a.sock", "uwsgi", "socket", "a.ini:2")
+    facts = Facts((1, 26, 3), "nginx", 1, lambda path: 0o777, [App([spec], 60, 10, "a.ini:3")])
+    signs = "{};\"'\\#$ \n\0=:/0"
+    for turn in range(300):
+        text = (TLS, TUTORIAL, GUNICORN, UWSGI)[turn % 4]
+        for _ in range(dice.randrange(1, 8)):
+            at = dice.randrange(len(text))
+            cut = dice.choice((0, 1, 1, dice.randrange(60)))
+            text = text[:at] + dice.choice(("", *signs)) + text[at + cut :]
+        held = {"/n/main": text, **FILES}
+        for found in lint(parse(Texts(held), "/n/main"), facts):
+            assert found.code in CODES
+            assert found.line or found.code == "QN055"
 
 
 def test_every_code_is_tried() -> None:
