@@ -27,7 +27,7 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
        quaich --ini app.ini                     serve as a uWSGI configuration says
        quaich --http-socket :8080 -w module     the same by options
 
-Commands: serve, check, config, explain, migrate, help, version
+Commands: serve, check, config, explain, migrate, nginx, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
 Deploying: setup, new, dev, doctor, report
@@ -218,6 +218,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "config": _later("configcmd"),
     "explain": _later("explain"),
     "migrate": _later("migrate"),
+    "nginx": _later("nginxcmd"),
     "reload": _later("operate"),
     "stop": _later("operate"),
     "status": _later("operate"),
