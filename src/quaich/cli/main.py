@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from quaich.config.effective import Config
 
 INTERRUPTED = 130
+# As of a program that SIGPIPE ended.
+_READER_GONE = 141
 # Set by a master that is executed anew, in place.
 _RESUME = "QUAICH_RESUME"
 _FILE_EXTENSIONS = ("ini", "xml", "yaml", "yml", "json", "js", "toml")
@@ -207,7 +209,14 @@ def _later(module: str) -> Callable[[list[str]], int]:
         from importlib import import_module
 
         run: Callable[[list[str]], int] = import_module(f"quaich.cli.{module}").run
-        return run(argv)
+        try:
+            status = run(argv)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Nobody reads on (quaich check | head).  What is buffered would raise again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _READER_GONE
+        return status
 
     return command
 

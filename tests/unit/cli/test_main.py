@@ -1,6 +1,7 @@
 """From argv to a command, with the server itself replaced: what is started, said and returned."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from quaich.cli.main import INTERRUPTED, is_compatible, main
 from quaich.config.effective import Config
 from quaich.errors import BindError, LoadError
+from tests.support.server import command
 
 Started = list[tuple[Config, Callable[[], Config]]]
 
@@ -187,3 +189,18 @@ def test_how_a_failed_start_ends(
     monkeypatch.setattr(sys.modules["quaich.master.run"], "start", fail)
     assert main(["quaich", "-s", ":0"]) == status
     assert capsys.readouterr().err.startswith(text)
+
+
+@pytest.mark.parametrize(
+    "argv", [["explain", "QX101"], ["migrate", "gunicorn", "--bind", "127.0.0.1:80", "app:app"]]
+)
+def test_a_reader_that_leaves_gets_no_traceback(argv: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*command(), *argv], stdout=writer, stderr=subprocess.PIPE, timeout=30, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
