@@ -249,7 +249,7 @@ def _defaults(front: Front, nginx: Abilities) -> Iterator[tuple[str, str]]:
         yield _default(each, nginx, [], inside, "")
     if not front.tls.is_on or not nginx.since(1, 19, 4):
         return
-    reject = [*nameless, line("ssl_reject_handshake", "on")]
+    reject = [*nameless, *secure.protocols(nginx), line("ssl_reject_handshake", "on")]
     for each in dict.fromkeys(Listen(one.address, front.tls.port) for one in front.listen):
         yield _default(each, nginx, ["ssl"], reject, "")
         if serving.speaks_http3(front, nginx):
