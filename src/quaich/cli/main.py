@@ -26,7 +26,7 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
        quaich --ini app.ini                     serve as a uWSGI configuration says
        quaich --http-socket :8080 -w module     the same by options
 
-Commands: serve, check, config, explain, migrate, help, version
+Commands: serve, check, config, explain, migrate, nginx, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
 nginx:    nginx render, diff, apply, remove, lint
@@ -229,6 +229,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "config": _later("configcmd"),
     "explain": _later("explain"),
     "migrate": _later("migrate"),
+    "nginx": _later("nginxcmd"),
     "reload": _later("operate"),
     "stop": _later("operate"),
     "status": _later("operate"),

@@ -37,7 +37,7 @@ class _Site:
 def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
     if argv[1:2] == ["lint"]:
-        lint: int = import_module("quaich.cli.nginxlint").run(list(argv[1:]))
+        lint: int = import_module("quaich.cli.nginxlint").run(list(argv[2:]))
         return lint
     options = _parser().parse_args(argv[1:])
     if options.command is None:
