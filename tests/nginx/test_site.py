@@ -262,6 +262,8 @@ def test_static_files(sites: Sites, shop: Backend) -> None:
 
 
 def test_files_that_were_compressed_before(sites: Sites, shop: Backend) -> None:
+    if not sites.nginx.abilities.has("http_gzip_static"):
+        pytest.skip("nginx is built without gzip_static")
     found = sites.get("shop.example", "/static/app.css", Accept_Encoding="gzip")
     assert found.get("Content-Encoding") == "gzip"
     assert gzip.decompress(found.body) == b"made before"
@@ -405,8 +407,9 @@ def test_websockets_pass(sites: Sites, backend: Start) -> None:
 
     made = backend(switches, "http", f"127.0.0.1:{free_port()}")
     sites.site("ws", servers=[made.address], protocol="http")
-    found = seen(sites, host="ws.example", Proxy="evil", X_Forwarded_For="6.6.6.6")
-    assert found["HTTP_HOST"] == f"ws.example:{sites.address[1]}"
+    named = f"ws.example:{sites.address[1]}"
+    found = seen(sites, host=named, Proxy="evil", X_Forwarded_For="6.6.6.6")
+    assert found["HTTP_HOST"] == named
     assert found["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
     assert "HTTP_PROXY" not in found
     assert len(found["HTTP_X_REQUEST_ID"]) == 32

@@ -29,7 +29,6 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
 Commands: serve, check, config, explain, migrate, nginx, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
-nginx:    nginx render, diff, apply, remove, lint
 More:     quaich serve --help, quaich --help
 """
 
@@ -240,7 +239,6 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "scale": _later("operate"),
     "upgrade": _later("operate"),
     "restore": _later("operate"),
-    "nginx": _later("nginxcmd"),
     "help": _help,
     "version": _version,
 }
