@@ -218,7 +218,7 @@ def _change(
         placing.swap(nginx, changes)
     except OSError:
         placing.restore(nginx)
-        placing.prune_snippets(nginx, site, _text(nginx, site))
+        placing.prune_snippets(nginx)
         raise
     pid = control.master(nginx)
     is_tested = False
@@ -235,12 +235,12 @@ def _change(
         if wrong:
             raise NginxError(f"the site does not answer through nginx: {wrong}")
     except BaseException as error:
-        told = _back(nginx, site, is_tested, bool(pid))
+        told = _back(nginx, is_tested, bool(pid))
         if isinstance(error, NginxError):
             raise NginxError(f"{error}; {told}") from None
         raise
     placing.commit(nginx, changes)
-    placing.prune_snippets(nginx, site, _text(nginx, site))
+    placing.prune_snippets(nginx)
     if not files:
         if nginx.is_private and not placing.ours(nginx):
             control.stop(nginx)
@@ -249,14 +249,10 @@ def _change(
     return Applied(True, bool(pid), not pid, tuple(changes), tuple(said))
 
 
-def _text(nginx: Nginx, site: str) -> str:
-    return placing.read(f"{nginx.sites}/{site_file(site)}") or ""
-
-
-def _back(nginx: Nginx, site: str, is_tested: bool, has_run: bool) -> str:
+def _back(nginx: Nginx, is_tested: bool, has_run: bool) -> str:
     """Restore the old files, and the old behaviour if it may have changed; what became of it."""
     placing.restore(nginx)
-    placing.prune_snippets(nginx, site, _text(nginx, site))
+    placing.prune_snippets(nginx)
     pid = control.master(nginx)
     if not is_tested or not pid:
         return "the old files are back"
