@@ -169,7 +169,8 @@ def test_a_site_may_mend_its_own_mistake(
     more = tmp_path / "more.conf"
     more.write_text("add_header X-More 1;\n")
     sites.site("shop", servers=[backend.address], include=[str(more)])
-    more.unlink()
+    more.write_text("nonsense on;\n")
+    assert f'nonsense" in {more}:1' in refused(sites, "other", servers=[backend.address])
     assert sites.site("shop", servers=[backend.address]).is_reloaded
     apply.remove(sites.nginx, "shop")
     steady()
