@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from tests.conftest import _need
 from tests.support import nginx as support
 from tests.support.backends import OK, Backend
 from tests.support.ports import free_port
-from tests.support.server import environment
 from tests.support.sites import Sites
 
 pytestmark = pytest.mark.nginx
@@ -42,8 +39,9 @@ def steady(sites: Sites, backend: Backend) -> Iterator[Callable[[], None]]:
         assert snapshot(sites.nginx) == files
 
     yield check
-    for name in ("steady", "shop", "other"):
-        apply.remove(sites.nginx, name)
+    for name in ("shop", "other"):
+        if (Path(sites.nginx.sites) / f"quaich-{name}.conf").exists():
+            apply.remove(sites.nginx, name)
 
 
 def snapshot(nginx: Nginx) -> dict[str, str]:
@@ -64,18 +62,34 @@ def refused(sites: Sites, name: str, **more: object) -> str:
     return str(caught.value)
 
 
+@pytest.fixture
+def apart(sites: Sites, tmp_path: Path) -> Iterator[Sites]:
+    """An nginx for one test."""
+    made = Sites(tmp_path / "apart")
+    yield made
+    made.stop()
+
+
 def test_the_first_site_starts_nginx_and_the_last_one_ends_it(
-    sites: Sites, backend: Backend
+    apart: Sites, backend: Backend
 ) -> None:
-    assert not control.master(sites.nginx)
-    front = sites.front("shop", servers=[backend.address])
-    done = sites.site("shop", lambda: probe.ask(front), servers=[backend.address])
+    assert not control.master(apart.nginx)
+    front = apart.front("shop", servers=[backend.address])
+    done = apart.site("shop", lambda: probe.ask(front), servers=[backend.address])
     assert (done.is_changed, done.is_started, done.is_reloaded) == (True, True, False)
-    assert sites.get("shop.example").status == 200
-    assert apply.remove(sites.nginx, "shop").is_changed
-    assert not control.master(sites.nginx)
-    assert not snapshot(sites.nginx)
-    assert not apply.remove(sites.nginx, "shop").is_changed
+    assert apart.get("shop.example").status == 200
+    default = Path(apart.nginx.sites) / f"quaich-default-127.0.0.1-{apart.address[1]}.conf"
+    apart.site("other", servers=[backend.address])
+    assert apply.remove(apart.nginx, "shop").is_reloaded
+    assert default.exists()
+    assert apart.get("other.example").status == 200
+    listen = [f"127.0.0.1:{free_port()}"]
+    apart.site("other", servers=[backend.address], listen=listen)
+    assert not default.exists()
+    assert apply.remove(apart.nginx, "other").is_stopped
+    assert not control.master(apart.nginx)
+    assert not snapshot(apart.nginx)
+    assert not apply.remove(apart.nginx, "shop").is_changed
 
 
 def test_what_is_the_same_is_not_applied_again(
@@ -228,65 +242,52 @@ def test_changes_by_hand_are_kept_aside(
     steady()
 
 
-def test_the_default_server_is_shared(sites: Sites, backend: Backend) -> None:
-    default = Path(sites.nginx.sites) / f"quaich-default-127.0.0.1-{sites.address[1]}.conf"
-    sites.site("shop", servers=[backend.address])
-    sites.site("other", servers=[backend.address])
-    assert default.exists()
-    apply.remove(sites.nginx, "shop")
-    assert default.exists()
-    assert sites.get("other.example").status == 200
-    port = free_port()
-    sites.site("other", servers=[backend.address], listen=[f"127.0.0.1:{port}"])
-    assert not default.exists()
-    apply.remove(sites.nginx, "other")
-    assert not snapshot(sites.nginx)
-
-
 def test_two_at_once(sites: Sites, backend: Backend, steady: Callable[[], None]) -> None:
     with placing.locked(sites.nginx):
         assert "another change is under way" in refused(sites, "shop", servers=[backend.address])
     steady()
 
 
-KILLED = """
-import os, signal, sys
-from quaich.nginx import apply, control, facts, install, placing, render
-where, prefix, port, server = sys.argv[1:]
-nginx = install.private(prefix, int(port))
-table = {"hosts": ["steady.example"], "servers": [server], "headers": {"X-New": "1"},
-         "listen": [f"127.0.0.1:{port}"]}
-files = render.render(facts.front(table, site="steady", place="x"), nginx.abilities)
-def dead(*args, **more):
+def dead(*args: object, **more: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-if where == "renaming":
-    os.replace = dead
-elif where == "testing":
+
+
+def die(sites: Sites, backend: Backend, where: str) -> None:
+    """Change the steady site, and be killed on the way."""
+    old = Path(sites.nginx.sites) / "quaich-steady.conf.old"
     check = control.check
-    control.check = lambda nginx: dead() if os.path.exists(f"{placing_old}") else check(nginx)
-elif where == "reloading":
-    control.reload = dead
-elif where == "committing":
-    placing.commit = dead
-placing_old = f"{nginx.sites}/quaich-steady.conf.old"
-apply.apply(nginx, "steady", files, probe=dead if where == "probing" else lambda: "")
-"""
+    if where == "renaming":
+        os.replace = dead  # type: ignore[assignment]
+    elif where == "testing":
+        control.check = lambda nginx: dead() if old.exists() else check(nginx)  # type: ignore
+    elif where == "reloading":
+        control.reload = dead
+    elif where == "committing":
+        placing.commit = dead
+    more = {"servers": [backend.address], "headers": {"X-New": "1"}}
+    sites.site("steady", dead if where == "probing" else lambda: "", **more)  # type: ignore
 
 
 @pytest.mark.parametrize("where", ["renaming", "testing", "reloading", "probing", "committing"])
 def test_killed_in_the_middle(
     sites: Sites, backend: Backend, steady: Callable[[], None], where: str
 ) -> None:
-    args = [where, sites.nginx.prefix, str(sites.address[1]), backend.address]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, *args], env=environment(), check=False, timeout=60
-    )
-    assert done.returncode == -signal.SIGKILL
+    child = os.fork()
+    if not child:
+        try:
+            die(sites, backend, where)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
     assert sites.get("steady.example").status == 200
     # The next change, of whichever site, first puts things in order.
-    sites.site("other", servers=[backend.address])
+    if where == "reloading":
+        sites.site("other", servers=[backend.address])
+        apply.remove(sites.nginx, "other")
+    else:
+        assert not sites.site("steady", servers=[backend.address]).is_changed
     assert sites.get("steady.example").get("X-New") is None
-    apply.remove(sites.nginx, "other")
     steady()
 
 

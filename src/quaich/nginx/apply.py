@@ -125,7 +125,7 @@ def _apply(nginx: Nginx, site: str, files: dict[str, str], probe: Probe) -> Appl
         pid = control.master(nginx)
         if (is_recovered or is_new_main) and pid and not wrong:
             control.reload(nginx, pid)
-            placing.prune_snippets(nginx)
+        placing.prune_snippets(nginx)
         said: list[str] = []
         changes = _changes(nginx, site, files, neighbours.servers(dump), said)
         if not changes and (pid or not files):
