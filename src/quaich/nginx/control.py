@@ -121,7 +121,11 @@ def start(nginx: Nginx) -> None:
     if nginx.unit:
         status, said, _ = _run(["systemctl", "start", nginx.unit])
     else:
-        status, said, _ = _run(command(nginx))
+        status, said, _ = _run(command(nginx, "-g", "daemon on;"))
+    if '"daemon" directive is duplicate' in said:
+        raise NginxError(
+            "nginx does not run, and its configuration has daemon off: start it by what runs it"
+        )
     if status:
         said = f"{said}\n{_since(nginx.error_log, offset)}"
         raise NginxError(f"nginx does not start: {_explained(words_of(said))}")
@@ -133,12 +137,16 @@ def start(nginx: Nginx) -> None:
         time.sleep(_PAUSE)
 
 
+def _is_run_by_systemd(nginx: Nginx) -> bool:
+    return bool(nginx.unit) and not _run(["systemctl", "is-active", "--quiet", nginx.unit])[0]
+
+
 def stop(nginx: Nginx) -> None:
     """Stop it when its requests are done; raises NginxError if it stays."""
     pid = master(nginx)
     if not pid:
         return
-    if nginx.unit:
+    if _is_run_by_systemd(nginx):
         _run(["systemctl", "stop", nginx.unit])
     else:
         os.kill(pid, signal.SIGQUIT)
@@ -153,7 +161,7 @@ def reload(nginx: Nginx, pid: int) -> None:
     """Reload and see that new workers took over; raises NginxError with nginx's own words."""
     offset = _size(nginx.error_log)
     before = workers(pid)
-    if nginx.unit:
+    if _is_run_by_systemd(nginx):
         status, said, _ = _run(["systemctl", "reload", nginx.unit])
         if status:
             raise NginxError(f"systemctl reload {nginx.unit}: {words_of(said)}")

@@ -175,7 +175,9 @@ def _sites(tree: Tree, directory: str) -> tuple[str, str]:
         where, _, pattern = each.rpartition("/")
         available = os.path.join(os.path.dirname(where), "sites-available")
         if where.endswith("/sites-enabled") and pattern in ("*", "*.conf"):
-            return (available, where) if os.path.isdir(available) else (where, "")
+            # Where every file is read, those of a change under way must be elsewhere.
+            apart = available if os.path.isdir(available) else f"{directory}/quaich/sites"
+            return apart, where
     for each in included:
         where, _, pattern = each.rpartition("/")
         if pattern in ("*.conf", "quaich-*.conf"):
