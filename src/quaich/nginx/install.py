@@ -20,7 +20,7 @@ __all__ = ["Nginx", "NginxError", "private", "remarks", "system"]
 _ALSO = "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin"
 _SYSTEMD = "/run/systemd/system"
 # Dynamic modules that are worth loading into an nginx of quaich's own.
-_USEFUL = ("http_brotli_filter", "http_brotli_static", "http_acme")
+_USEFUL = ("http_brotli_filter", "http_brotli_static")
 _TIMEOUT = 20
 
 
