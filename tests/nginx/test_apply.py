@@ -408,6 +408,11 @@ def test_the_nginx_of_a_machine(
         link.unlink()
         assert made.site("shop", servers=[backend.address]).is_changed
         assert made.get("shop.example").status == 200
+    path = Path(machine.sites) / "quaich-shop.conf"
+    path.write_text(path.read_text() + "nonsense on;\n")
+    assert f"in {link}:" in refused(made, "other", servers=[backend.address])
+    assert made.site("shop", servers=[backend.address]).is_reloaded
+    Path(f"{path}.edited").unlink()
     assert apply.remove(machine, "shop").is_reloaded
     assert snapshot(machine) == empty
     assert made.get("shop.example").status == 204

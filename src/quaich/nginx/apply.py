@@ -51,7 +51,7 @@ def diff(nginx: Nginx, site: str, files: Mapping[str, str]) -> str:
     Raises NginxError when something of somebody else's is in the way.
     """
     dump = control.check(nginx)[1] if os.path.exists(nginx.config) else ""
-    changes = _changes(nginx, site, dict(files), neighbours.servers(dump), [])
+    changes = _changes(nginx, site, dict(files), _around(nginx, dump), [])
     mine = placing.ours(nginx)
     parts = []
     for path, text in changes.items():
@@ -127,10 +127,17 @@ def _apply(nginx: Nginx, site: str, files: dict[str, str], probe: Probe) -> Appl
             control.reload(nginx, pid)
         placing.prune_snippets(nginx)
         said: list[str] = []
-        changes = _changes(nginx, site, files, neighbours.servers(dump), said)
+        changes = _changes(nginx, site, files, _around(nginx, dump), said)
         if not changes and (pid or not files):
             return Applied(False, remarks=tuple(said))
         return _change(nginx, files, changes, probe, said, site)
+
+
+def _around(nginx: Nginx, dump: str) -> list[Place]:
+    """The server blocks there are; from the files where nginx would not print them."""
+    if dump or not os.path.exists(nginx.config):
+        return neighbours.servers(dump)
+    return neighbours.servers_in(parse(Disk(), nginx.config, os.path.dirname(nginx.config)))
 
 
 def _is_own(nginx: Nginx, site: str, wrong: str) -> bool:
