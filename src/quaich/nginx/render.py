@@ -225,10 +225,12 @@ def _locations(front: Front, snippets: _Snippets) -> Iterator[Directive]:
     """What is passed to the application: all, and the paths with rules of their own."""
     limits = {each.path: (number, each) for number, each in enumerate(front.limits, 1)}
     caches = {each.path: each for each in front.cache}
-    for path in dict.fromkeys([*limits, *caches, "/"]):
+    closed = [serving.closed_check(front)] if front.maintenance else []
+    passed = passing.passed(front, snippets.parameters)
+    paths = dict.fromkeys([*limits, *caches, "/"])
+    files = [each.url for each in front.static]
+    for path in paths:
         inside: list[Directive] = []
-        if front.maintenance:
-            inside.append(serving.closed_check(front))
         if path in limits:
             number, limit = limits[path]
             zone = [f"zone={_zone(front, number)}"]
@@ -238,7 +240,11 @@ def _locations(front: Front, snippets: _Snippets) -> Iterator[Directive]:
         if path in caches:
             inside.append(line("include", snippets.headers))
             inside += passing.cached(front, caches[path])
-        yield block("location", [path], [*inside, *passing.passed(front, snippets.parameters)])
+        yield block("location", [path], [*closed, *inside, *passed])
+        bare = path.rstrip("/")
+        if bare and bare != path and bare not in (*paths, *files):
+            # Else nginx itself would redirect it, to a path the application may not have.
+            yield block("location", ["=", bare], [*closed, *passed])
 
 
 def _defaults(front: Front, nginx: Abilities) -> Iterator[tuple[str, str]]:
