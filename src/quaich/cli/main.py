@@ -29,6 +29,7 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
 Commands: serve, check, config, explain, migrate, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
+Deploying: setup, new, dev, doctor, report
 More:     quaich serve --help, quaich --help
 """
 
@@ -238,6 +239,11 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "scale": _later("operate"),
     "upgrade": _later("operate"),
     "restore": _later("operate"),
+    "setup": _later("setup"),
+    "new": _later("newcmd"),
+    "dev": _later("dev"),
+    "doctor": _later("doctor"),
+    "report": _later("report"),
     "help": _help,
     "version": _version,
 }
