@@ -52,7 +52,9 @@ def _deploy(argv: Sequence[str]) -> int:
         epilog=_EPILOG,
         description="From a directory, a wheel or GIT-URL#REF to a site that serves it.",
     )
-    parser.add_argument("source", nargs="?", default=".", help="what to deploy (the directory here)")
+    parser.add_argument(
+        "source", nargs="?", default=".", help="what to deploy (the directory here)"
+    )
     parser.add_argument("--site", help="the name of the site (that of the directory)")
     parser.add_argument("--host", action="append", help="a host name of the site; repeatable")
     parser.add_argument("--app", help="the application, like shop.wsgi:application")
@@ -87,10 +89,8 @@ def _perform(at: Place, what: source.Source, said: dict[str, Any], stage: bool, 
             entry |= {"release": outcome.release, "previous": outcome.previous}
         _remember(at, said, say)
     if stage:
-        say.done(
-            f"ready: {outcome.release}   let it in: quaich promote {at.paths.name} {outcome.release}",
-            _data(at, outcome, live=False),
-        )
+        then = f"quaich promote {at.paths.name} {outcome.release}"
+        say.done(f"ready: {outcome.release}   let it in: {then}", _data(at, outcome, live=False))
     else:
         _tell(at, outcome, say)
 

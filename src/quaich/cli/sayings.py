@@ -1,4 +1,4 @@
-"""How a change to a site looks on the terminal: numbered steps with their facts, or one JSON object."""
+"""How a change to a site looks: numbered steps with their facts, or one JSON object."""
 
 import json
 import os
@@ -33,8 +33,8 @@ class Terminal:
 
     def done(self, text: str, data: Mapping[str, Any]) -> None:
         """The outcome."""
-        if text:
-            _put(printable(text))
+        for line in text.splitlines():
+            _put(printable(line).rstrip())
 
 
 class Json:

@@ -54,6 +54,7 @@ class Change:
                 except BaseException as error:
                     self.say.failed(number, step.name, _words(error))
                     self._fail(begun)
+                    self._tell_what_serves(begun)
                     if isinstance(error, OSError):
                         raise QuaichError(f"{step.name}: {reason(error)}") from None
                     raise
@@ -99,6 +100,11 @@ class Change:
         answer = probe.judge(paths.socket, site.health, release.host, "behind the switch")
         return f"{done} · GET {site.health.target} {answer.status}"
 
+    def _tell_what_serves(self, begun: list[str]) -> None:
+        serves = releases.current(self.where.paths)
+        if serves and server.is_running(self.where.paths):
+            self.say.note(f"{serves} serves")
+
     def _fail(self, begun: list[str]) -> None:
         paths = self.where.paths
         with _signals_wait():
@@ -123,7 +129,9 @@ class Change:
             records.remove(paths.current)
             records.remove(paths.configuration)
         elif what == plan.NGINX_BACK and self.is_front_touched:
-            front.put(releases.get(paths, self.plan.previous).release.site, self.where.layout, paths)
+            front.put(
+                releases.get(paths, self.plan.previous).release.site, self.where.layout, paths
+            )
         elif what == plan.NGINX_AWAY and self.is_front_touched:
             front.away(paths.name, self.where.layout)
 
@@ -165,7 +173,9 @@ def recover(where: Place, say: Say, complete: Callable[[Plan], None]) -> None:
             change = Change(where, made, say)
             change.is_server_touched = change.is_front_touched = True
             if not change.undo(begun):
-                raise QuaichError(f"{paths.name}: {what}, interrupted in {last}, cannot be undone yet")
+                raise QuaichError(
+                    f"{paths.name}: {what}, interrupted in {last}, cannot be undone yet"
+                )
     records.remove(paths.journal)
     records.audit(
         paths,

@@ -47,7 +47,9 @@ class Bench:
         return commands.run(argv, what=what, by=self.by, env=self.env, cwd=cwd, timeout=timeout)
 
 
-def bench(release: Release, by: commands.Actor, base: Mapping[str, str], variables: str, data: str) -> Bench:
+def bench(
+    release: Release, by: commands.Actor, base: Mapping[str, str], variables: str, data: str
+) -> Bench:
     """The bench of a release; ``variables`` is the site's file of them."""
     return Bench(release, by, variables_of(release, base, variables, data))
 
@@ -83,7 +85,9 @@ def compile_all(at: Bench) -> None:
     )
 
 
-def configuration(path: str, release: Release, seconds: float, environ: Mapping[str, str]) -> list[str]:
+def configuration(
+    path: str, release: Release, seconds: float, environ: Mapping[str, str]
+) -> list[str]:
     """``quaich check`` of a configuration, with the import: what is remarkable.
 
     Raises ApplicationFault with the first error.
@@ -137,7 +141,9 @@ def static_facts(at: Bench, settings: str) -> tuple[str, str]:
         root, url = json.loads(output.strip().splitlines()[-1])
     except (ValueError, IndexError):
         return "", ""
-    inside = os.path.relpath(os.path.join(at.release.directory, root), at.release.root) if root else ""
+    inside = (
+        os.path.relpath(os.path.join(at.release.directory, root), at.release.root) if root else ""
+    )
     if inside.startswith("..") or not url.startswith("/"):
         return "", ""
     return inside, url if url.endswith("/") else f"{url}/"

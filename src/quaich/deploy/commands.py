@@ -18,9 +18,10 @@ from quaich.deploy.faults import ApplicationFault
 from quaich.sys import privileges, process
 from quaich.values import dataclass
 
-# What of the caller's environment a build may need: where to find programs and packages.
-_KEPT = ("PATH", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
-_KEPT_PREFIXES = ("LC_", "PIP_", "UV_", "GIT_SSH")
+_KEPT = ("PATH", "LANG", "TZ", "TMPDIR")
+# What of the caller's environment a build may need besides: where packages are to be had.
+_FOR_BUILDS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
+_FOR_BUILDS_PREFIXES = ("PIP_", "UV_", "GIT_SSH")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHOWN = 8000
@@ -61,9 +62,21 @@ def environment(by: Actor, environ: Mapping[str, str]) -> dict[str, str]:
     kept = {
         key: value
         for key, value in environ.items()
-        if key in _KEPT or key.startswith(_KEPT_PREFIXES) or key.lower() in _PROXIES
+        if key in _KEPT or key.startswith("LC_")
     }
     return {"PATH": _PATH, "LANG": "C.UTF-8", **kept, "HOME": by.home}
+
+
+def build_environment(by: Actor, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of programs that fetch packages and sources."""
+    more = {
+        key: value
+        for key, value in environ.items()
+        if key in _FOR_BUILDS
+        or key.startswith(_FOR_BUILDS_PREFIXES)
+        or key.lower() in _PROXIES
+    }
+    return {**environment(by, environ), **more}
 
 
 def quaich_command() -> list[str]:

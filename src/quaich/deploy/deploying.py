@@ -134,7 +134,8 @@ class Deployment:
         root = f"{paths.releases}/{name}"
         os.mkdir(root, 0o755)
         app = f"{root}/app"
-        self.fetched = source.fetch(self.source, app, self.by, self.base)
+        env = commands.build_environment(self.by, self.where.environ)
+        self.fetched = source.fetch(self.source, app, self.by, env)
         if self.source.kind == source.GIT:
             self.site = self._definition(app)
         wheel = self.source.path if self.source.kind == source.WHEEL else ""
@@ -143,7 +144,7 @@ class Deployment:
             house = os.path.join(app, house)
         source.own(app, self.by)
         wanted = environment.recipe(app, wheel, self.site.python, house)
-        made = environment.make(wanted, paths.environments, app, self.by, self.base)
+        made = environment.make(wanted, paths.environments, app, self.by, env)
         found = self._detect(app, bool(wheel))
         self.version, self.settings = made.version, found.settings
         self.release = ini.Release(
@@ -318,8 +319,9 @@ def _prune(where: place.Place, keep: int) -> tuple[list[str], int]:
 
 
 def _check_front(where: place.Place, site: sites.Site) -> None:
-    """What is wrong with [nginx] is said before anything is done."""
+    """What is wrong with [nginx], or that there is none, is said before anything is done."""
     if front.is_wanted(site):
+        front.nginx(where.layout)
         front.facts_of(site, where.layout, where.paths)
 
 

@@ -18,10 +18,11 @@ def destroy(where: Place, say: Say) -> None:
 def clear(where: Place, say: Say) -> str:
     """Do it; may be done again after it was interrupted."""
     paths = where.paths
-    try:
-        front.away(paths.name, where.layout)
-    except NginxError as error:
-        say.note(f"nginx: {error}")
+    if any(front.is_wanted(each.release.site) for each in releases.every(paths)):
+        try:
+            front.away(paths.name, where.layout)
+        except NginxError as error:
+            say.note(f"nginx: {error}")
     where.manager.stop(paths)
     records.remove(paths.current)
     records.remove(paths.configuration)

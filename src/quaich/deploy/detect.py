@@ -10,7 +10,9 @@ from typing import NamedTuple
 from quaich.errors import QuaichError
 
 _SETTINGS = re.compile(r"""["']DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
-_CALLABLE = re.compile(r"^(application|app)\b\s*(?::[^=\n]*)?=(?!=)|^def\s+(application|app)\s*\(", re.M)
+_CALLABLE = re.compile(
+    r"^(application|app)\b\s*(?::[^=\n]*)?=(?!=)|^def\s+(application|app)\s*\(", re.M
+)
 _CANDIDATES = ("wsgi.py", "app.py", "main.py")
 
 # Gives the text of a file of the source, None where there is none.

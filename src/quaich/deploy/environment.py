@@ -56,19 +56,17 @@ def recipe(app: str, wheel: str, python: str, wheelhouse: str) -> Recipe:
     program, version = _python(python)
     parts: list[str] = [program, version]
     if wheel:
-        kind, items = "wheel", (wheel,)
-        parts.append(_digest(wheel))
+        kind, items, texts = _wheel(wheel)
     else:
         kind, items, texts = _needs(app)
-        parts += texts
+    parts += texts
     if wheelhouse:
         if not os.path.isdir(wheelhouse):
             raise ApplicationFault(f"wheelhouse: {wheelhouse}: there is no such directory")
-        parts += [f"{n} {os.stat(f'{wheelhouse}/{n}').st_size}" for n in sorted(os.listdir(wheelhouse))]
-    text = json.dumps([kind, parts])
-    return Recipe(
-        kind, program, version.split()[0], items, wheelhouse, hashlib.sha256(text.encode()).hexdigest()[:16]
-    )
+        for name in sorted(os.listdir(wheelhouse)):
+            parts.append(f"{name} {os.stat(f'{wheelhouse}/{name}').st_size}")
+    digest = hashlib.sha256(json.dumps([kind, parts]).encode()).hexdigest()[:16]
+    return Recipe(kind, program, version.split()[0], items, wheelhouse, digest)
 
 
 def make(wanted: Recipe, directory: str, app: str, by: commands.Actor, env: dict[str, str]) -> Made:
@@ -168,16 +166,25 @@ def _requirement_texts(path: str, app: str, seen: set[str]) -> Iterator[str]:
             )
 
 
-def _digest(path: str) -> str:
+def _wheel(path: str) -> tuple[str, tuple[str, ...], list[str]]:
     with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+        return "wheel", (path,), [hashlib.sha256(file.read()).hexdigest()]
 
 
 def _create(wanted: Recipe, path: str, uv: str | None, call: Any) -> None:
     if wanted.kind == "lock":
         return
     if uv:
-        call(uv, "venv", "--quiet", "--allow-existing", "--python", wanted.python, path, what="uv venv")
+        call(
+            uv,
+            "venv",
+            "--quiet",
+            "--allow-existing",
+            "--python",
+            wanted.python,
+            path,
+            what="uv venv",
+        )
     else:
         call(wanted.python, "-m", "venv", "--without-pip", path, what="python -m venv")
 
@@ -192,7 +199,16 @@ def _install(wanted: Recipe, path: str, uv: str | None, call: Any) -> None:
         assert uv is not None
         env = f"UV_PROJECT_ENVIRONMENT={path}"
         sync = ("sync", "--quiet", "--frozen", "--no-dev", "--no-install-project")
-        call("/usr/bin/env", env, uv, *sync, "--compile-bytecode", "--python", wanted.python, what="uv sync")
+        call(
+            "/usr/bin/env",
+            env,
+            uv,
+            *sync,
+            "--compile-bytecode",
+            "--python",
+            wanted.python,
+            what="uv sync",
+        )
     elif uv:
         quiet = ("--quiet", "--compile-bytecode", "--python", python)
         call(uv, "pip", "install", *quiet, *house, *words)

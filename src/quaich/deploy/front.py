@@ -1,4 +1,4 @@
-"""The site in nginx: its facts from ``[nginx]``, and their application to the nginx that is there."""
+"""The site in nginx: its facts from ``[nginx]``, and how they are applied."""
 
 import json
 from collections.abc import Mapping

@@ -43,9 +43,7 @@ class Release:
         return f"{self.root}/{inside}" if inside not in ("", ".") else self.root
 
 
-def serving(
-    release: Release, paths: SitePaths, socket_owner: str = "", processes: int = 0
-) -> str:
+def serving(release: Release, paths: SitePaths, socket_owner: str = "", processes: int = 0) -> str:
     """The configuration of the site's server; ``processes`` 0 is as many as the site says."""
     site = release.site
     settings = [

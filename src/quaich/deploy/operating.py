@@ -14,6 +14,7 @@ from typing import Any
 from quaich.config.sources import Host
 from quaich.deploy import commands, deploying, front, ini, place, records, releases, server
 from quaich.deploy import variables as texts
+from quaich.deploy.layout import Layout
 from quaich.deploy.place import Place
 from quaich.deploy.say import Say
 from quaich.errors import QuaichError
@@ -29,20 +30,20 @@ def known(where: Place) -> bool:
 def need(where: Place) -> None:
     """Raise QuaichError unless there is such a site."""
     if not known(where):
-        there = ", ".join(names(where)) or "none yet"
+        there = ", ".join(names(where.layout)) or "none yet"
         raise QuaichError(f"there is no site {where.paths.name}; there are: {there}")
 
 
-def names(where: Place) -> list[str]:
-    """The sites of this layout."""
+def names(found_in: Layout) -> list[str]:
+    """The sites of a layout."""
     found = set()
     with contextlib.suppress(OSError):
-        found |= {each[:-5] for each in os.listdir(where.layout.config) if each.endswith(".toml")}
+        found |= {each[:-5] for each in os.listdir(found_in.config) if each.endswith(".toml")}
     with contextlib.suppress(OSError):
         found |= {
             each
-            for each in os.listdir(where.layout.state)
-            if os.path.islink(f"{where.layout.state}/{each}/current")
+            for each in os.listdir(found_in.state)
+            if os.path.islink(f"{found_in.state}/{each}/current")
         }
     return sorted(found)
 
@@ -60,9 +61,9 @@ def live(where: Place) -> releases.Kept:
 def audited(where: Place, action: str, say: Say, **more: Any) -> Iterator[dict[str, Any]]:
     """Hold the site for an action, and record it."""
     by = place.actor(where.layout, _site(where))
-    with deploying.changing(where, action, say, by):
-        with recorded(where, {"action": action, **more}) as entry:
-            yield entry
+    entry = {"action": action, **more}
+    with deploying.changing(where, action, say, by), recorded(where, entry):
+        yield entry
 
 
 @contextlib.contextmanager

@@ -97,9 +97,7 @@ def rollback(site: str, release: str, facts: Facts) -> Plan:
 
 def destroy(site: str, previous: str) -> Plan:
     """Everything of a site away; once begun it is completed."""
-    steps = (
-        Step(FINISH, "remove the site from nginx, stop its server, remove its files"),
-    )
+    steps = (Step(FINISH, "remove the site from nginx, stop its server, remove its files"),)
     return Plan(DESTROY, site, "", previous, steps)
 
 

@@ -131,7 +131,7 @@ def forget(paths: SitePaths, name: str) -> None:
 
 
 def prune(paths: SitePaths, keep_newest: int) -> tuple[list[str], int]:
-    """Remove old releases, rests, and environments nobody uses: the names, and how many of these."""
+    """Remove old releases, rests, and unused environments: the names, and how many of these."""
     there = every(paths)
     now = current(paths)
     gone = [each.id for each in there[max(keep_newest, 2) :] if each.id != now]

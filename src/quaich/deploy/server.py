@@ -21,9 +21,8 @@ from quaich.deploy import commands, ini, records
 from quaich.deploy.faults import ApplicationFault, Unhealthy
 from quaich.deploy.layout import Layout, SitePaths
 from quaich.errors import QuaichError
+from quaich.machine import unit
 from quaich.master import requests
-
-UNIT = "quaich-site@.service"
 
 _CONNECT_SECONDS = 5.0
 _END_SECONDS = 60.0
@@ -135,7 +134,7 @@ class Manager:
 
     def unit(self, name: str) -> str:
         """The unit of a site."""
-        return UNIT.replace("@.", f"@{name}.")
+        return unit.NAME.replace("@.", f"@{name}.")
 
     def start(self, paths: SitePaths, timeout: float) -> None:
         """Start the server of a site and wait until it serves."""
@@ -144,7 +143,9 @@ class Manager:
             self._systemd("start", paths.name)
             return
         log = f"{paths.log}/server.log"
-        env = commands.quaich_environment(commands.environment(commands.actor("", ""), self._environ))
+        env = commands.quaich_environment(
+            commands.environment(commands.actor("", ""), self._environ)
+        )
         argv = [*commands.quaich_command(), "--ini", paths.configuration, "--daemonize2", log]
         # A daemon holds on to none of this process's descriptors, a pipe for its output included.
         with tempfile.TemporaryFile(dir=paths.run) as output:
@@ -270,7 +271,7 @@ def _has_user_unit(layout: Layout, environ: Mapping[str, str]) -> bool:
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     directory = f"{os.path.dirname(layout.config)}/systemd/user"
     return os.path.exists(f"{runtime}/systemd/private") and os.path.exists(
-        f"{directory}/{UNIT}"
+        f"{directory}/{unit.NAME}"
     )
 
 

@@ -91,7 +91,7 @@ class Site:
     group: str = ""
     keep: int = 5
     start_timeout: int = 60
-    health: Health = Health()  # noqa: RUF009
+    health: Health = Health()
     pre_deploy: tuple[str, ...] = ()
     migrate: tuple[str, ...] = ()
     post_deploy: tuple[str, ...] = ()
@@ -152,11 +152,14 @@ def to_data(site: Site) -> dict[str, Any]:
 
 def from_data(data: Mapping[str, Any]) -> Site:
     """The site that ``to_data`` told; raises KeyError or TypeError for anything else."""
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+    values: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in data.items()
+    }
     values["server"] = tuple((key, value) for key, value in data["server"])
     health = dict(data["health"])
     health["statuses"] = tuple(health["statuses"])
-    return Site(**{**values, "health": Health(**health)})
+    values["health"] = Health(**health)
+    return Site(**values)
 
 
 def _error(said: Said, table: str, key: str, message: str) -> ConfigError:
@@ -245,9 +248,8 @@ def _health(said: Said, value: Any) -> Health:
             )
     timeout = table.get("timeout", Health.timeout)
     if not isinstance(timeout, (int, float)) or not 0 < timeout <= 3600:
-        raise _error(
-            said, "site.health", "timeout", f"[site.health] timeout: expected seconds, got {timeout!r}"
-        )
+        message = f"[site.health] timeout: expected seconds, got {timeout!r}"
+        raise _error(said, "site.health", "timeout", message)
     return Health(path, tuple(statuses), float(timeout))
 
 

@@ -21,8 +21,8 @@ def check(name: str, value: str) -> None:
         raise QuaichError(f'env: "{name}" is no name of a variable: expected letters, digits and _')
     if "\n" in value or "\r" in value or "\0" in value:
         raise QuaichError(
-            f"env: the value of {name} has a line break or a NUL; put it in a file, and the path of "
-            "the file here"
+            f"env: the value of {name} has a line break or a NUL; put it in a file, and the path "
+            "of that here"
         )
 
 
@@ -39,7 +39,7 @@ def assignments(words: Iterable[str]) -> dict[str, str]:
 
 
 def lines(text: str) -> dict[str, str]:
-    """The variables of lines from a person or a program: blank ones and comments are passed over."""
+    """The variables of lines from elsewhere: blank ones and comments are passed over."""
     kept = [line.strip("\r") for line in text.split("\n")]
     return assignments(line for line in kept if line.strip() and not line.lstrip().startswith("#"))
 
