@@ -79,6 +79,8 @@ def _stop(argv: Sequence[str]) -> int:
 
 
 def _restart(argv: Sequence[str]) -> int:
+    if not argv:
+        raise UsageError("restart: expected a site; did you mean quaich reload?")
     text = "Stop the server of a site and start it anew; quaich reload does without the pause."
     wish = _parser("restart", text, True).parse_args(argv)
     at = _needed(wish.site)

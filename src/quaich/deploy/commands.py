@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import quaich
 from quaich.deploy.faults import ApplicationFault
 from quaich.sys import privileges, process
 from quaich.values import dataclass
@@ -86,7 +85,7 @@ def quaich_command() -> list[str]:
 
 def quaich_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment with which ``quaich_command`` finds this quaich and no other."""
-    home = os.path.dirname(os.path.dirname(os.path.abspath(quaich.__file__)))
+    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if "site-packages" in home or "dist-packages" in home:
         return dict(environ)
     return {**environ, "PYTHONPATH": home}

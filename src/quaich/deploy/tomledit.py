@@ -21,10 +21,11 @@ def put(text: str, wanted: Mapping[str, Mapping[str, Any]], place: str) -> str:
     expected: dict[str, Any] = tomltext.parse(text)
     for table, values in wanted.items():
         expected[table] = {**expected.get(table, {}), **values}
-        for key, value in values.items():
-            if tomltext.parse(text).get(table, {}).get(key) != value:
-                text = _put(text, table, key, value)
     try:
+        for table, values in wanted.items():
+            for key, value in values.items():
+                if tomltext.parse(text).get(table, {}).get(key) != value:
+                    text = _put(text, table, key, value)
         if tomltext.parse(text) == expected:
             return text
     except Malformed:
