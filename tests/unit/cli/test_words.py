@@ -3,13 +3,15 @@ import pytest
 from quaich.cli import words
 from quaich.errors import UsageError
 
+SAID = ("shop", "--flask", "--static", "/a=/b", "--static=/c=/d", "--bind=x", "-", "--", "-y")
+
 
 def split(*arguments: str) -> words.Words:
     return words.split(["new", *arguments], ("--flask", "--json"), ("--bind", "--static"))
 
 
 def test_what_is_said() -> None:
-    said = split(*"shop --flask --static /a=/b --static=/c=/d --bind=x - -- -y".split())
+    said = split(*SAID)
     assert said.flags == {"--flask"}
     assert said.values == {"--static": ["/a=/b", "/c=/d"], "--bind": ["x"]}
     assert said.rest == ["shop", "-", "-y"]

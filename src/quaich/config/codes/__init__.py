@@ -9,14 +9,14 @@ longer given is not used again.  ``quaich explain`` and the reference page read 
 import re
 
 from quaich.config.base import Diagnostic
-from quaich.config.codes import environment, language, nginx, setup, sources, support
+from quaich.config.codes import environment, language, machine, nginx, setup, sources, support
 from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
 
 __all__ = ["CODES", "ERROR", "NOTE", "WARNING", "Code", "diagnose"]
 
 CODES = {
     row.code: row
-    for module in (setup, language, sources, support, environment, nginx)
+    for module in (setup, language, sources, support, environment, machine, nginx)
     for row in module.CODES
 }
 
