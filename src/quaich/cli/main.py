@@ -31,6 +31,7 @@ Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
 Deploying: setup, new, dev, doctor, report, deploy, rollback, promote, releases, destroy
 Sites:    sites, start, restart, env, exec, run, shell, maintenance, lock, unlock, audit
+nginx:    nginx render, diff, apply, remove, lint
 More:     quaich serve --help, quaich --help
 """
 
@@ -260,6 +261,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "unlock": _later("sitecmd"),
     "audit": _later("sitecmd"),
     "destroy": _later("sitecmd"),
+    "nginx": _later("nginxcmd"),
     "help": _help,
     "version": _version,
 }

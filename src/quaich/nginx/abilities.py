@@ -6,7 +6,7 @@ from quaich.values import dataclass
 
 _VERSION = re.compile(r"nginx version: \S+?/(\d+(?:\.\d+)*)")
 _TLS = re.compile(r"(?:running with|built with) OpenSSL (\d+)\.(\d+)")
-_SETTING = re.compile(r"--([a-z0-9-]+)(?:=('[^']*'|\"[^\"]*\"|\S+))?")
+_SETTING = re.compile(r"--([a-z0-9_-]+)(?:=('[^']*'|\"[^\"]*\"|\S+))?")
 # Modules of the default build that can be left out, and are said only then.
 _USUAL = (
     "http_gzip",

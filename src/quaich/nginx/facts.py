@@ -7,7 +7,7 @@ bounds.  Unknown keys are mistakes.
 
 from collections.abc import Mapping
 
-from quaich.nginx import words
+from quaich.nginx import checks
 from quaich.nginx.fields import Fields, Wrong, choice, flag, number, seconds, size
 from quaich.values import dataclass
 
@@ -161,7 +161,7 @@ def front(table: Mapping[str, object], *, site: str, place: str, port: int = HTT
     Raises QuaichError with ``place``, the key, its value and what was expected.
     """
     fields = Fields(table, place, "nginx.")
-    hosts = fields.values("hosts", words.host)
+    hosts = fields.values("hosts", checks.host)
     if not hosts:
         fields.missing("hosts", "the host names of the site")
     made = Front(
@@ -175,9 +175,9 @@ def front(table: Mapping[str, object], *, site: str, place: str, port: int = HTT
         body_size=fields.value("body-size", size, BODY),
         buffers_requests=fields.value("request-buffering", flag, True),
         harakiri=fields.value("harakiri", _time, 0),
-        real_ip=fields.values("real-ip", words.network),
+        real_ip=fields.values("real-ip", checks.network),
         real_ip_header=fields.value("real-ip-header", _source, "X-Forwarded-For"),
-        resolver=fields.values("resolver", words.address),
+        resolver=fields.values("resolver", checks.address),
         limits=tuple(_limit(each) for each in fields.tables("limit")),
         cache=tuple(_cache(each) for each in fields.tables("cache")),
         hsts=fields.value("hsts", seconds, 0),
@@ -188,7 +188,7 @@ def front(table: Mapping[str, object], *, site: str, place: str, port: int = HTT
         has_http3=fields.value("http3", flag, False),
         compresses=fields.value("compress", flag, True),
         refuses_others=fields.value("default-server", flag, True),
-        include=fields.values("include", words.pattern_free),
+        include=fields.values("include", checks.pattern_free),
         maintenance=_maintenance(fields),
     )
     _agree(fields, made)
@@ -244,7 +244,7 @@ def _listen(value: object) -> Listen:
     if not colon or address == "*":
         return Listen("", int(port))
     bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
-    return Listen(words.address(bare), int(port))
+    return Listen(checks.address(bare), int(port))
 
 
 def _servers(fields: Fields) -> tuple[Server, ...]:
@@ -256,7 +256,7 @@ def _servers(fields: Fields) -> tuple[Server, ...]:
 
 def _server(value: object) -> Server:
     if isinstance(value, str):
-        return Server(words.server(value))
+        return Server(checks.server(value))
     if not isinstance(value, Mapping):
         raise Wrong("host:port, unix:PATH, or a table with address")
     known = ("address", "weight", "backup", "down", "max-fails", "fail-timeout")
@@ -264,7 +264,7 @@ def _server(value: object) -> Server:
         if key not in known:
             raise Wrong(f"a server of {', '.join(known)}")
     return Server(
-        words.server(value.get("address")),
+        checks.server(value.get("address")),
         number(1, 1000)(value.get("weight", 1)),
         flag(value.get("backup", False)),
         flag(value.get("down", False)),
@@ -275,8 +275,8 @@ def _server(value: object) -> Server:
 
 def _static(fields: Fields) -> Static:
     made = Static(
-        url=fields.needed("url", words.url),
-        path=fields.needed("path", words.path),
+        url=fields.needed("url", checks.url),
+        path=fields.needed("path", checks.path),
         has_hashes=fields.value("hashed", flag, False),
         is_precompressed=fields.value("precompressed", flag, False),
         max_age=fields.value("max-age", seconds, 3600),
@@ -288,7 +288,7 @@ def _static(fields: Fields) -> Static:
 
 
 def _internal(fields: Fields) -> Internal:
-    made = Internal(fields.needed("url", words.url), fields.needed("path", words.path))
+    made = Internal(fields.needed("url", checks.url), fields.needed("path", checks.path))
     if made.url == "/" or not made.url.endswith("/"):
         fields.refuse("url", f'expected a path that ends in a slash, got "{made.url}"')
     fields.done()
@@ -297,8 +297,8 @@ def _internal(fields: Fields) -> Internal:
 
 def _limit(fields: Fields) -> Limit:
     made = Limit(
-        fields.needed("path", words.url),
-        fields.needed("rate", words.rate),
+        fields.needed("path", checks.url),
+        fields.needed("rate", checks.rate),
         fields.value("burst", number(0, 100_000), 10),
     )
     fields.done()
@@ -307,10 +307,10 @@ def _limit(fields: Fields) -> Limit:
 
 def _cache(fields: Fields) -> Cache:
     made = Cache(
-        path=fields.needed("path", words.url),
+        path=fields.needed("path", checks.url),
         time=fields.value("time", _time, 10),
         stale=fields.value("stale", _time, 3600),
-        cookies=fields.values("cookies", words.cookie) or SESSION_COOKIES,
+        cookies=fields.values("cookies", checks.cookie) or SESSION_COOKIES,
     )
     if not made.time:
         fields.refuse("time", "expected a second at least")
@@ -322,14 +322,14 @@ def _headers(fields: Fields) -> tuple[tuple[str, str], ...]:
     made = []
     for name, value in fields.pairs("headers").items():
         try:
-            made.append((words.header(name), words.header_value(value)))
+            made.append((checks.header(name), checks.header_value(value)))
         except Wrong as error:
             fields.fail(f"headers.{name}", str(error), value)
     return tuple(made)
 
 
 def _source(value: object) -> str:
-    return PROXY_PROTOCOL if value == "proxy-protocol" else words.header(value)
+    return PROXY_PROTOCOL if value == "proxy-protocol" else checks.header(value)
 
 
 def _tls(fields: Fields, hosts: tuple[str, ...]) -> Tls:
@@ -339,11 +339,11 @@ def _tls(fields: Fields, hosts: tuple[str, ...]) -> Tls:
     kind = inner.value("kind", choice(TLS_KINDS), "files")
     made = Tls(
         kind=kind,
-        certificate=inner.value("certificate", words.path, ""),
-        key=inner.value("key", words.path, ""),
+        certificate=inner.value("certificate", checks.path, ""),
+        key=inner.value("key", checks.path, ""),
         contact=inner.value("contact", _contact, ""),
         issuer=inner.value("issuer", _https, LETS_ENCRYPT),
-        webroot=inner.value("webroot", words.path, "/var/lib/quaich/acme"),
+        webroot=inner.value("webroot", checks.path, "/var/lib/quaich/acme"),
         port=inner.value("port", number(1, 65535), TLS_PORT),
         redirects=inner.value("redirect", flag, True),
     )
@@ -365,7 +365,7 @@ def _contact(value: object) -> str:
     name, _, domain = value.partition("@")
     if not name or not all(each.isascii() and (each.isalnum() or each in "._+-") for each in name):
         raise Wrong(expected)
-    return f"{name}@{words.host(domain)}"
+    return f"{name}@{checks.host(domain)}"
 
 
 def _https(value: object) -> str:
@@ -384,8 +384,8 @@ def _maintenance(fields: Fields) -> Maintenance | None:
     is_on = inner.value("on", flag, True)
     made = Maintenance(
         retry_after=inner.value("retry-after", seconds, 300),
-        allow=inner.values("allow", words.network),
-        page=inner.value("page", words.path, ""),
+        allow=inner.values("allow", checks.network),
+        page=inner.value("page", checks.path, ""),
     )
     inner.done()
     return made if is_on else None

@@ -108,7 +108,9 @@ def test_a_reload_keeps_the_environment_of_the_start(
             (
                 'quaich: unknown command "frobnicate": expected serve, check, config, explain, '
                 "migrate, reload, stop, status, top, logs, pause, resume, scale, upgrade, restore, "
-                "setup, new, dev, doctor, report, help, version, or an option\n"
+                "setup, new, dev, doctor, report, deploy, rollback, promote, releases, sites, "
+                "start, restart, maintenance, env, exec, run, shell, lock, unlock, audit, destroy, "
+                "nginx, help, version, or an option\n"
             ),
         ),
         (["quaich", "--a\nb\x1b[2J"], "quaich: unknown option --a\\nb\\x1b[2J\n"),
