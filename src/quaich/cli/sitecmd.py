@@ -120,7 +120,10 @@ def _scale(argv: Sequence[str]) -> int:
 def _destroy(argv: Sequence[str]) -> int:
     text = "Remove a site: from nginx, its server, releases, data, variables and logs."
     wish = _parser("destroy", text, True, True).parse_args(argv)
-    at = _needed(wish.site)
+    at = _place(wish.site)
+    # Also what a first deployment that failed has left.
+    if not os.path.isdir(at.paths.releases):
+        operating.need(at)
     if wish.dry_run:
         return _only_said(wish, f"would remove it from nginx, {at.paths.state} and its logs")
     if not wish.yes:

@@ -1,13 +1,17 @@
 """The site in nginx: its facts from ``[nginx]``, and how they are applied."""
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from quaich.deploy import records
+from quaich.deploy import commands, records
+from quaich.deploy.faults import FrontFault
 from quaich.deploy.layout import Layout, SitePaths
 from quaich.deploy.site import Site
-from quaich.nginx import apply, facts, install, probe, render
+from quaich.nginx import apply, certificates, control, facts, install, probe, render
 from quaich.nginx.facts import Front
 from quaich.nginx.install import Nginx
 
@@ -49,23 +53,52 @@ def table(site: Site, paths: SitePaths, closed: Mapping[str, Any] | None) -> dic
 def facts_of(site: Site, layout: Layout, paths: SitePaths) -> Front:
     """The facts that nginx's file is made of; raises QuaichError."""
     closed = records.read_json(maintenance_file(paths))
-    return facts.front(
+    made = facts.front(
         table(site, paths, closed), site=site.name, place=paths.definition, port=layout.http_port
     )
+    return certificates.settled(made)
 
 
 def put(site: Site, layout: Layout, paths: SitePaths) -> str:
-    """Make nginx serve the site, verified; a fact.  Raises NginxError, with all as before."""
+    """Make nginx serve the site, verified; a fact.
+
+    Raises NginxError, with all as before, or FrontFault where nothing had to change and the site
+    does not answer.
+    """
     front = facts_of(site, layout, paths)
+    certificates.prepare(front)
+    said = _apply(front, site, layout)
+    if front.tls.is_pending:
+        said += f" · {_certify(front)}"
+        front = facts_of(site, layout, paths)
+        if not front.tls.is_pending:
+            said = _apply(front, site, layout)
+    return said
+
+
+def _apply(front: Front, site: Site, layout: Layout) -> str:
     server = nginx(layout)
     files = render.render(front, server.abilities)
     done = apply.apply(server, site.name, files, probe=lambda: _ask(front, site))
-    if not done.is_changed and not done.is_reloaded and not done.is_started:
-        said = "unchanged, answers"
-    else:
-        said = f"{'started' if done.is_started else 'reloaded'}, verified"
-    names = ", ".join(done.files)
-    return " · ".join(each for each in (names, said, *done.remarks) if each)
+    names = [f"+ {os.path.relpath(each, server.prefix)}" for each in done.files]
+    if done.is_changed or done.is_reloaded or done.is_started:
+        verb = "started" if done.is_started else "reloaded"
+        return " · ".join([*names, f"{verb}, verified", *done.remarks])
+    wrong = _ask(front, site)
+    if wrong:
+        raise FrontFault(f"nginx: {wrong}")
+    return " · ".join(["unchanged, answers", *done.remarks])
+
+
+def _certify(front: Front) -> str:
+    """Get the certificate that the site waits for, if that can be done here; a fact."""
+    argv = certificates.command(front)
+    if shutil.which(argv[0]) is None:
+        return "certbot is not installed, so HTTP only"
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"HTTP only: certbot: {commands.last_line(done.stdout + done.stderr)}"
+    return "certificate made"
 
 
 def difference(site: Site, layout: Layout, paths: SitePaths) -> str:
@@ -76,8 +109,11 @@ def difference(site: Site, layout: Layout, paths: SitePaths) -> str:
 
 
 def away(name: str, layout: Layout) -> None:
-    """Take the site out of nginx."""
-    apply.remove(nginx(layout), name)
+    """Take the site out of nginx; one of quaich's own that has no site left is ended."""
+    server = nginx(layout)
+    apply.remove(server, name)
+    if server.is_private and not os.listdir(server.sites) and control.master(server):
+        control.stop(server)
 
 
 def address(front: Front) -> str:

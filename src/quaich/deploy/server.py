@@ -281,9 +281,10 @@ def _pid(paths: SitePaths) -> int:
 
 
 def _is_ours(pid: int, paths: SitePaths) -> bool:
+    """Whether a process logs where the site's server does: its command line is its title."""
+    log = f"{paths.log}/server.log"
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return os.fsencode(paths.configuration) in file.read().split(b"\0")
+        return any(os.readlink(f"/proc/{pid}/fd/{fd}") == log for fd in (1, 2))
     except OSError:
         return False
 
