@@ -14,9 +14,13 @@ from tests.support.sites import Sites, application, write
 def test_deploy_and_back_while_clients_ask(fronted: Sites, app: Path) -> None:
     first = fronted.deploy(app, *fronted.front("--health", "/health"))
     lines = first.stdout.splitlines()
-    assert re.fullmatch(r" 1 build    release (\d{8}-1) · Python \S+ · 0 packages · \d+\.\ds", lines[0])
+    assert re.fullmatch(
+        r" 1 build    release (\d{8}-1) · Python \S+ · 0 packages · \d+\.\ds", lines[0]
+    )
     assert lines[1] == " 2 check    import ok"
-    assert re.match(r" 3 start    shop@\d{8}-1 ready in \d+\.\ds · GET /health 200 in \d+ ms$", lines[2])
+    assert re.match(
+        r" 3 start    shop@\d{8}-1 ready in \d+\.\ds · GET /health 200 in \d+ ms$", lines[2]
+    )
     assert lines[3] == " 4 switch   started · GET /health 200"
     assert "· started, verified" in lines[4]
     assert lines[6] == f"live: http://localhost:{fronted.port}/"
@@ -55,7 +59,7 @@ def test_deploy_and_back_while_clients_ask(fronted: Sites, app: Path) -> None:
 
 
 def test_what_was_said_is_remembered_and_shown(sites: Sites, app: Path) -> None:
-    write(app, {"site_toml": '[site]\nprocesses = 1\nharakiri = 9\nkeep = 2\n'})
+    write(app, {"site_toml": "[site]\nprocesses = 1\nharakiri = 9\nkeep = 2\n"})
     sites.deploy(app, "--processes", "2")
     definition = sites.path("etc", "shop.toml")
     assert definition.read_text().endswith("[site]\nprocesses = 2\n")

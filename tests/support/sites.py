@@ -139,7 +139,9 @@ class Sites:
         found += [str(path) for path in (state / "journal.json",) if path.exists()]
         found += [str(path) for path in self.prefix.rglob("*.new")]
         found += [
-            name for name in self.releases(site) if not (state / "releases" / name / "release.json").exists()
+            name
+            for name in self.releases(site)
+            if not (state / "releases" / name / "release.json").exists()
         ]
         return found
 
@@ -160,7 +162,7 @@ class Sites:
 
     def close(self) -> None:
         """End the servers and nginx."""
-        masters = [path for path in self.path("run").glob("*/master.pid")]
+        masters = list(self.path("run").glob("*/master.pid"))
         pids = [int(path.read_text()) for path in masters]
         nginx = self.path("nginx", "nginx.pid")
         if nginx.exists():

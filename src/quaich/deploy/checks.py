@@ -12,11 +12,12 @@ from typing import Any
 
 from quaich.config.sources import Host
 from quaich.deploy import commands
-from quaich.deploy.faults import ApplicationFault
+from quaich.deploy.faults import ApplicationFault, Unhealthy
 from quaich.deploy.ini import Release
 from quaich.values import dataclass
 
 _HOOK_SECONDS = 1800.0
+_SLOW_IMPORT = "QX504"
 _SETTINGS = (
     "import json; from django.conf import settings as s; "
     "print(json.dumps([str(s.STATIC_ROOT or ''), str(s.STATIC_URL or '')]))"
@@ -87,10 +88,10 @@ def compile_all(at: Bench) -> None:
 
 def configuration(
     path: str, release: Release, seconds: float, environ: Mapping[str, str]
-) -> list[str]:
-    """``quaich check`` of a configuration, with the import: what is remarkable.
+) -> tuple[bool, list[str]]:
+    """``quaich check`` of a configuration, with the import: whether that was made, and warnings.
 
-    Raises ApplicationFault with the first error.
+    Raises ApplicationFault with the first error, and Unhealthy where the import takes too long.
     """
     argv = [*commands.quaich_command(), "check", "--json", "--no-nginx"]
     argv += ["--import-timeout", f"{seconds:g}", path]
@@ -111,11 +112,15 @@ def configuration(
     for found in report["findings"]:
         if found["severity"] == "error":
             raise ApplicationFault(_failure(found, release), detail)
-    return [
+        if found["code"] == _SLOW_IMPORT:
+            raise Unhealthy(f"{found['text']}; start_timeout = {seconds:g}")
+    warnings = [
         f"{found['text']} [{found['code']}]"
         for found in report["findings"]
         if found["severity"] == "warning"
     ]
+    is_imported = any(each.startswith("application imported") for each in report["facts"])
+    return is_imported, warnings
 
 
 def _failure(found: Mapping[str, Any], release: Release) -> str:

@@ -58,11 +58,7 @@ def actor(user: str, group: str) -> Actor:
 
 def environment(by: Actor, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment that programs begin with: nothing of the caller's that is not needed."""
-    kept = {
-        key: value
-        for key, value in environ.items()
-        if key in _KEPT or key.startswith("LC_")
-    }
+    kept = {key: value for key, value in environ.items() if key in _KEPT or key.startswith("LC_")}
     return {"PATH": _PATH, "LANG": "C.UTF-8", **kept, "HOME": by.home}
 
 
@@ -71,9 +67,7 @@ def build_environment(by: Actor, environ: Mapping[str, str]) -> dict[str, str]:
     more = {
         key: value
         for key, value in environ.items()
-        if key in _FOR_BUILDS
-        or key.startswith(_FOR_BUILDS_PREFIXES)
-        or key.lower() in _PROXIES
+        if key in _FOR_BUILDS or key.startswith(_FOR_BUILDS_PREFIXES) or key.lower() in _PROXIES
     }
     return {**environment(by, environ), **more}
 

@@ -192,11 +192,14 @@ class Deployment:
         records.write(path, text, 0o600)
         try:
             environ = self.where.environ
-            for warning in checks.configuration(path, self.release, site.start_timeout, environ):
-                self.say.note(warning)
+            seconds = site.start_timeout
+            imported, warnings = checks.configuration(path, self.release, seconds, environ)
         finally:
             records.remove(path)
-        said.append("import ok")
+        for warning in warnings:
+            self.say.note(warning)
+        # An application for another Python is only loaded by that, when it is started.
+        said.append("import ok" if imported else "configuration ok")
         if self.settings:
             said += self._django(at)
         else:

@@ -75,8 +75,10 @@ def test_a_site_survives_its_record() -> None:
         ),
         (
             "\n[site]\nbuffer-size = 4\n",
-            "0.toml:3: [site] buffer-size: unknown key; as an option of the server it belongs in "
-            "[server]",
+            (
+                "0.toml:3: [site] buffer-size: unknown key; as an option of the server it belongs in "
+                "[server]"
+            ),
         ),
         (
             '[site]\nprocesses = "4"\n',
@@ -88,15 +90,22 @@ def test_a_site_survives_its_record() -> None:
         ),
         (
             '[site]\napp = "shop; rm"\n',
-            '0.toml:2: [site] app: expected an application like "shop.wsgi:application", got '
-            "'shop; rm'",
+            (
+                '0.toml:2: [site] app: expected an application like "shop.wsgi:application", got '
+                "'shop; rm'"
+            ),
         ),
         (
             '[site]\nchdir = "a/../../b"\n',
-            "0.toml:2: [site] chdir: expected a directory inside the application's, as a relative "
-            "path, got 'a/../../b'",
+            (
+                "0.toml:2: [site] chdir: expected a directory inside the application's, as a relative "
+                "path, got 'a/../../b'"
+            ),
         ),
-        ("[server]\nsocket = 1\n", "0.toml:2: [server] socket: deploy writes it; say it by [nginx]"),
+        (
+            "[server]\nsocket = 1\n",
+            "0.toml:2: [server] socket: deploy writes it; say it by [nginx]",
+        ),
         ("[server]\nmaster = true\n", "0.toml:2: [server] master: deploy writes it"),
         (
             "[server]\nbufer-size = 1\n",
@@ -106,8 +115,10 @@ def test_a_site_survives_its_record() -> None:
         ("[site]\nx = \n", "0.toml:2: malformed TOML: Invalid value"),
         (
             "[site]\nhealth = 4\n",
-            '0.toml:2: [site] health: expected a path like "/healthz", or a table with path, '
-            "status and timeout, got 4",
+            (
+                '0.toml:2: [site] health: expected a path like "/healthz", or a table with path, '
+                "status and timeout, got 4"
+            ),
         ),
         (
             '[site]\n[site.health]\npth = "/x"\n',

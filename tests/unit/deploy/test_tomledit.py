@@ -50,7 +50,7 @@ def test_a_new_table_goes_to_the_end() -> None:
     [
         '[nginx]\nhosts = [\n  "a",\n]\n',
         '[site]\napp = """\nkeep = 1\n"""\nkeep = 2\n',
-        'site.processes = 4\n',
+        "site.processes = 4\n",
     ],
 )
 def test_what_cannot_be_done_line_by_line_is_refused(text: str) -> None:
