@@ -70,11 +70,11 @@ def run(argv: Sequence[str]) -> int:
     if any(each in ("-h", "--help") for each in argv[1:]):
         sys.stdout.write(USAGE)
         return 0
-    wish = read(argv)
-    if argv[0] in _OF_SITES and find.site_paths(wish.target, os.environ) is not None:
+    if argv[0] in _OF_SITES and any(find.site_paths(each, os.environ) for each in argv[1:]):
         from quaich.cli import sitecmd
 
         return sitecmd.run(argv)
+    wish = read(argv)
     found = find.find(wish.target, wish.control, os.environ)
     with found.sock:
         answer = _converse(found, wish)

@@ -92,6 +92,7 @@ class Deployment:
     ) -> None:
         self.where, self.source, self.said, self.stage, self.say = where, what, said, stage, say
         self.site = self._definition(what.path if what.kind == source.DIRECTORY else "")
+        _check_front(where, self.site)
         self.by = place.actor(where.layout, self.site)
         self.base = commands.environment(self.by, where.environ)
         self.release = ini.Release("", self.site, "", "", "")
@@ -112,7 +113,6 @@ class Deployment:
     def run(self) -> Outcome:
         """Do it; raises QuaichError with everything as before."""
         made = self.plan()
-        _check_front(self.where, self.site)
         releases.take_id(self.where.paths, self.serial, made.release)
         under_way = change.Change(self.where, made, self.say)
         under_way.perform(
@@ -138,6 +138,7 @@ class Deployment:
         self.fetched = source.fetch(self.source, app, self.by, env)
         if self.source.kind == source.GIT:
             self.site = self._definition(app)
+            _check_front(self.where, self.site)
         wheel = self.source.path if self.source.kind == source.WHEEL else ""
         house = self.site.wheelhouse
         if house:

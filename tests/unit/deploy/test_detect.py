@@ -42,5 +42,5 @@ def test_what_is_said_outranks() -> None:
 def test_nothing_found_says_what_was_looked_for() -> None:
     with pytest.raises(QuaichError, match=r"no wsgi\.py, app\.py, main\.py with a callable named"):
         found({"wsgi.py": "application == 1\n  app = 2\n"})
-    with pytest.raises(QuaichError, match="django = true, but there is no manage.py"):
+    with pytest.raises(QuaichError, match="django = true, but there is no manage"):
         found({"wsgi.py": "app = 1"}, django=True)

@@ -76,8 +76,8 @@ def test_a_site_survives_its_record() -> None:
         (
             "\n[site]\nbuffer-size = 4\n",
             (
-                "0.toml:3: [site] buffer-size: unknown key; as an option of the server it belongs in "
-                "[server]"
+                "0.toml:3: [site] buffer-size: unknown key; as an option of the server it belongs "
+                "in [server]"
             ),
         ),
         (
@@ -98,8 +98,8 @@ def test_a_site_survives_its_record() -> None:
         (
             '[site]\nchdir = "a/../../b"\n',
             (
-                "0.toml:2: [site] chdir: expected a directory inside the application's, as a relative "
-                "path, got 'a/../../b'"
+                "0.toml:2: [site] chdir: expected a directory inside the application's, as a "
+                "relative path, got 'a/../../b'"
             ),
         ),
         (
