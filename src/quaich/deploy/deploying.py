@@ -258,6 +258,7 @@ def complete(where: place.Place, made: Plan, say: Say) -> None:
 
         destroying.clear(where, say)
         return
+    releases.served(where.paths)
     _prune(where, releases.get(where.paths, made.release).release.site.keep)
 
 
@@ -301,6 +302,7 @@ def _try(where: place.Place, release: ini.Release) -> str:
 
 def _finish(where: place.Place, release: ini.Release, say: Say) -> str:
     site = release.site
+    releases.served(where.paths)
     drained = server.drained(where.paths, (site.harakiri or 60) + _DRAIN_EXTRA)
     said = [f"drained in {drained:.1f}s" if drained is not None else "old workers still finish"]
     if site.post_deploy:

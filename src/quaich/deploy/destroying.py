@@ -29,8 +29,7 @@ def clear(where: Place, say: Say) -> str:
     for path in (paths.releases, paths.environments, paths.run, paths.log, where.data):
         if os.path.isdir(path):
             shutil.rmtree(path)
-    for path in (front.maintenance_file(paths), f"{paths.state}/last.json"):
-        records.remove(path)
-    for path in (paths.definition, paths.variables):
+    states = [f"{paths.state}/{name}.json" for name in ("last", "served", "locked")]
+    for path in (front.maintenance_file(paths), *states, paths.definition, paths.variables):
         records.remove(path)
     return "removed"

@@ -108,16 +108,32 @@ def current(paths: SitePaths) -> str:
 
 
 def before(paths: SitePaths) -> str:
-    """The release to go back to: the newest of those older than the current one."""
-    now = current(paths)
-    there = every(paths)
-    serial = next((each.serial for each in there if each.id == now), None)
-    if serial is None:
+    """The release to go back to: the one that was served before the current one came.
+
+    A release that was gone back from does not come again by itself.
+    """
+    earlier = _earlier(paths)
+    if earlier:
+        return earlier[-1]
+    if not current(paths):
         raise QuaichError(f"{paths.name}: nothing is served, so there is nothing to go back from")
-    older = [each.id for each in there if each.serial < serial]
-    if not older:
-        raise QuaichError(f"{paths.name}: {now} is the oldest release there is")
-    return older[0]
+    there = ", ".join(each.id for each in every(paths))
+    raise QuaichError(f"{paths.name}: nothing served before {current(paths)}; there are: {there}")
+
+
+def served(paths: SitePaths) -> None:
+    """Note that the current release serves; going back to one forgets what came after it."""
+    history = [*_earlier(paths), current(paths)]
+    records.write(f"{paths.state}/served.json", json.dumps(history) + "\n")
+
+
+def _earlier(paths: SitePaths) -> list[str]:
+    """What was served before the current release, the latest last, as far as it is there."""
+    history: list[str] = records.read_json(f"{paths.state}/served.json") or []
+    now = current(paths)
+    if now in history:
+        history = history[: history.index(now)]
+    return [each for each in history if os.path.exists(f"{paths.releases}/{each}/{RECORD}")]
 
 
 def forget(paths: SitePaths, name: str) -> None:
@@ -133,8 +149,8 @@ def forget(paths: SitePaths, name: str) -> None:
 def prune(paths: SitePaths, keep_newest: int) -> tuple[list[str], int]:
     """Remove old releases, rests, and unused environments: the names, and how many of these."""
     there = every(paths)
-    now = current(paths)
-    gone = [each.id for each in there[max(keep_newest, 2) :] if each.id != now]
+    needed = (current(paths), *_earlier(paths)[-1:])
+    gone = [each.id for each in there[max(keep_newest, 2) :] if each.id not in needed]
     rests = set(os.listdir(paths.releases)) - {each.id for each in there}
     for name in (*gone, *sorted(rests)):
         forget(paths, name)
