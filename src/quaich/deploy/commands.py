@@ -17,9 +17,9 @@ from quaich.deploy.faults import ApplicationFault
 from quaich.sys import privileges, process
 from quaich.values import dataclass
 
-_KEPT = ("PATH", "LANG", "TZ", "TMPDIR")
+_KEPT = ("LANG", "TZ", "TMPDIR")
 # What of the caller's environment a build may need besides: where packages are to be had.
-_FOR_BUILDS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
+_FOR_BUILDS = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
 _FOR_BUILDS_PREFIXES = ("PIP_", "UV_", "GIT_SSH")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -57,9 +57,13 @@ def actor(user: str, group: str) -> Actor:
 
 
 def environment(by: Actor, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment that programs begin with: nothing of the caller's that is not needed."""
+    """The environment that programs begin with: nothing of the caller's that is not needed.
+
+    What root has on its PATH another user may not be able to run.
+    """
     kept = {key: value for key, value in environ.items() if key in _KEPT or key.startswith("LC_")}
-    return {"PATH": _PATH, "LANG": "C.UTF-8", **kept, "HOME": by.home}
+    path = environ.get("PATH", "") if os.geteuid() != 0 else ""
+    return {"PATH": path or _PATH, "LANG": "C.UTF-8", **kept, "HOME": by.home}
 
 
 def build_environment(by: Actor, environ: Mapping[str, str]) -> dict[str, str]:

@@ -80,14 +80,15 @@ def _apply(front: Front, site: Site, layout: Layout) -> str:
     server = nginx(layout)
     files = render.render(front, server.abilities)
     done = apply.apply(server, site.name, files, probe=lambda: _ask(front, site))
-    names = [f"+ {os.path.relpath(each, server.prefix)}" for each in done.files]
+    home = os.path.dirname(server.config)
+    names = [f"+ {os.path.relpath(each, home)}" for each in done.files]
     if done.is_changed or done.is_reloaded or done.is_started:
         verb = "started" if done.is_started else "reloaded"
         return " · ".join([*names, f"{verb}, verified", *done.remarks])
     wrong = _ask(front, site)
     if wrong:
         raise FrontFault(f"nginx: {wrong}")
-    return " · ".join(["unchanged, answers", *done.remarks])
+    return "unchanged, answers"
 
 
 def _certify(front: Front) -> str:
