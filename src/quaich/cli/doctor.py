@@ -3,11 +3,11 @@
 import os
 import re
 import stat
-import sys
 from collections.abc import Sequence
 
 from quaich.cli import find, procs, words
 from quaich.cli.checkreport import Report, as_json, as_text
+from quaich.cli.output import show
 from quaich.cli.setup import command, places
 from quaich.config.codes import CODES
 from quaich.deploy.layout import Layout, SitePaths, layout
@@ -37,7 +37,7 @@ def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
     asked = words.split(argv, ("--json", "--suggest"), ())
     if "--help" in asked.flags:
-        sys.stdout.write(USAGE)
+        show(USAGE)
         return 0
     if asked.rest:
         raise UsageError(f"doctor: it takes no names, got {' '.join(asked.rest)}")
@@ -45,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
     system = look.system()
     if "--suggest" in asked.flags:
         has_nft = examine.output("nft", "--version") is not None
-        sys.stdout.write(advice.suggest(system, _ssh_port(), found.http_port, has_nft))
+        show(advice.suggest(system, _ssh_port(), found.http_port, has_nft, command()))
         return 0
     where = places(found, os.environ)
     steps = plan.make(where, look.facts(where, os.environ, command())).steps
@@ -53,11 +53,11 @@ def run(argv: Sequence[str]) -> int:
     machine = examine.machine(system, found.http_port, directories, sites(found), len(steps))
     report = Report(system.name, findings=checks.examine(machine), facts=checks.facts(machine))
     if "--json" in asked.flags:
-        sys.stdout.write(as_json([report]))
+        show(as_json([report]))
     else:
-        sys.stdout.write(as_text([report]))
+        show(as_text([report]))
         codes = dict.fromkeys(each.code for each in report.findings)
-        sys.stdout.write("".join(f"{code}: {CODES[code].remedy}\n" for code in codes))
+        show("".join(f"{code}: {CODES[code].remedy}\n" for code in codes))
     return 1 if report.failed else 0
 
 

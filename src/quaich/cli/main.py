@@ -8,8 +8,9 @@ it, so that small commands start fast.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from quaich.cli.output import show
 from quaich.errors import QuaichError, UsageError
 
 if TYPE_CHECKING:
@@ -50,18 +51,6 @@ def main(argv: Sequence[str]) -> int:
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _print(text: str, stream: TextIO | None = None) -> int:
-    """Write to a reader who may leave early (``quaich --help | head``); always succeeds."""
-    stream = stream or sys.stdout
-    try:
-        stream.write(text)
-        stream.flush()
-    except OSError:
-        # Whatever is still buffered would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return 0
 
 
 def entry() -> int:
@@ -168,11 +157,11 @@ def _start(argv: list[str], door: str) -> tuple[int, str]:
     reading = pending.wait()
     stdin = reading.stdin
     for text in reading.printed:
-        _print(f"{text}\n", sys.stderr)
+        show(f"{text}\n", sys.stderr)
     if reading.action:
         return _act(argv, reading), reading.fallback
     if reading.shown:
-        _print(reading.shown, sys.stderr)
+        show(reading.shown, sys.stderr)
     return start(reading.config, reload), reading.fallback
 
 
@@ -185,9 +174,9 @@ def _act(argv: list[str], reading: "Reading") -> int:
     if reading.action == "dump-options":
         from quaich.config.options import COMPATIBLE_NAMES
 
-        return _print("".join(f"{name}\n" for name in COMPATIBLE_NAMES))
+        return show("".join(f"{name}\n" for name in COMPATIBLE_NAMES))
     if reading.action in ("exit", "get"):
-        _print("".join(f"{text}\n" for text in reading.output))
+        show("".join(f"{text}\n" for text in reading.output))
         return reading.status
     from quaich.cli import errands
 
@@ -198,18 +187,18 @@ def _help_options(program: str) -> int:
     from quaich.config import help as texts
 
     if program == "serve":
-        return _print(texts.modern_help())
-    return _print(texts.compatible_help("uwsgi" if _called_uwsgi(program) else "quaich"))
+        return show(texts.modern_help())
+    return show(texts.compatible_help("uwsgi" if _called_uwsgi(program) else "quaich"))
 
 
 def _version(argv: list[str]) -> int:
     from quaich.cli.version import describe
 
-    return _print(f"{describe()}\n")
+    return show(f"{describe()}\n")
 
 
 def _help(argv: list[str]) -> int:
-    return _print(USAGE)
+    return show(USAGE)
 
 
 def _later(module: str) -> Callable[[list[str]], int]:

@@ -4,12 +4,12 @@ import glob
 import gzip
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from quaich.cli import logline, reportmodel, words
+from quaich.cli.output import show
 from quaich.cli.reportmodel import Summary, Table
 from quaich.config.base import printable
 from quaich.deploy.layout import layout
@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
     asked = words.split(argv, ("--json",), ("--since", "--rows"))
     if "--help" in asked.flags:
-        sys.stdout.write(USAGE)
+        show(USAGE)
         return 0
     now = time.time()
     span = asked.last("--since", "1d")
@@ -49,18 +49,10 @@ def run(argv: Sequence[str]) -> int:
             for line in _lines(path):
                 summary.add(line)
         reports.append((name, summary))
-    try:
-        if "--json" in asked.flags:
-            data = {name: reportmodel.as_data(each, int(rows)) for name, each in reports}
-            sys.stdout.write(f"{json.dumps({'since': since, 'until': now, 'sites': data})}\n")
-        else:
-            for name, summary in reports:
-                sys.stdout.write(as_text(name, summary, since, int(rows)))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whatever is still buffered would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    if "--json" in asked.flags:
+        data = {name: reportmodel.as_data(each, int(rows)) for name, each in reports}
+        return show(f"{json.dumps({'since': since, 'until': now, 'sites': data})}\n")
+    return show("".join(as_text(name, each, since, int(rows)) for name, each in reports))
 
 
 def _sources(names: Sequence[str], since: float) -> Iterator[tuple[str, list[str]]]:

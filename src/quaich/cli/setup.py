@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from quaich.cli import words
+from quaich.cli.output import show
 from quaich.deploy.layout import Layout, layout
 from quaich.errors import QuaichError, UsageError
 from quaich.machine import look, plan, unit
@@ -29,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
     asked = words.split(argv, ("--yes", "--dry-run", "--json"), ())
     if "--help" in asked.flags:
-        sys.stdout.write(USAGE)
+        show(USAGE)
         return 0
     if asked.rest:
         raise UsageError(f"setup: it takes no names, got {' '.join(asked.rest)}")
@@ -39,19 +40,19 @@ def run(argv: Sequence[str]) -> int:
     as_json = "--json" in asked.flags
     is_applied = bool(made.steps) and "--dry-run" not in asked.flags
     if is_applied and "--yes" not in asked.flags:
-        sys.stdout.write(plan.as_text(made, facts.system))
+        show(plan.as_text(made, facts.system))
         if not _consents():
             raise QuaichError("setup: nothing was changed; quaich setup --yes does it")
     if is_applied:
         apply(made.steps, lambda text: _tell(text, as_json))
     if as_json:
         data = {**plan.as_data(made, facts.system), "applied": is_applied}
-        sys.stdout.write(f"{json.dumps(data)}\n")
+        show(f"{json.dumps(data)}\n")
     elif is_applied:
-        sys.stdout.write("".join(f" ! {each}\n" for each in made.advice))
-        sys.stdout.write("ready\n")
+        show("".join(f" ! {each}\n" for each in made.advice))
+        show("ready\n")
     else:
-        sys.stdout.write(plan.as_text(made, facts.system))
+        show(plan.as_text(made, facts.system))
     return 0 if made.is_known else 1
 
 
@@ -86,7 +87,7 @@ def command() -> tuple[str, ...]:
 def _consents() -> bool:
     if not sys.stdin.isatty():
         return False
-    sys.stdout.write("do this? [y/N] ")
+    show("do this? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -4,7 +4,7 @@ What could lock the operator out (a firewall, SSH) comes with the port that SSH 
 the word to keep a session open.
 """
 
-from quaich.machine import scans
+from quaich.machine import reportunit, scans
 from quaich.machine.system import DEBIAN, RHEL, System
 
 _SSHD = """\
@@ -65,6 +65,15 @@ fail2ban-client -t && systemctl restart fail2ban
 fail2ban-client status quaich
 """
 
+_REPORT = """\
+# A report on the last day of all sites, every morning: journalctl -u quaich-report
+cat > /etc/systemd/system/quaich-report.service <<'END'
+{service}END
+cat > /etc/systemd/system/quaich-report.timer <<'END'
+{timer}END
+systemctl daemon-reload && systemctl enable --now quaich-report.timer
+"""
+
 _UPDATES = {
     DEBIAN: """\
 # Security updates by themselves.
@@ -79,8 +88,10 @@ systemctl enable --now dnf-automatic-install.timer
 }
 
 
-def suggest(system: System, ssh: int, port: int, has_nft: bool) -> str:
-    """The commands for this system; ``ssh`` and ``port`` are those of SSH and of the sites."""
+def suggest(system: System, ssh: int, port: int, has_nft: bool, command: tuple[str, ...]) -> str:
+    """The commands for this system; ``ssh`` and ``port`` are those of SSH and of the sites,
+    ``command`` is how quaich is started.
+    """
     web = sorted({port, 443} if port == 80 else {port})
     parts = [f"# Commands for {system.name}. None of them was run.\n"]
     if system.family == DEBIAN:
@@ -101,6 +112,7 @@ def suggest(system: System, ssh: int, port: int, has_nft: bool) -> str:
             jail=scans.fail2ban_jail(),
         )
     )
+    parts.append(_REPORT.format(service=reportunit.service(command), timer=reportunit.timer()))
     if system.family in _UPDATES:
         parts.append(_UPDATES[system.family])
     return "\n".join(parts)

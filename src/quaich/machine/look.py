@@ -40,6 +40,7 @@ def facts(places: Places, environ: Mapping[str, str], command: tuple[str, ...]) 
         accounts=frozenset(each.pw_name for each in pwd.getpwall()),
         entries=_entries([*paths, TMPFILES]),
         is_nginx_enabled=_is_nginx_enabled(found),
+        is_nginx_running=is_nginx_running(),
         lingers=_lingers(),
     )
 
@@ -61,6 +62,12 @@ def manager(is_system: bool, environ: Mapping[str, str]) -> bool:
         return os.path.isdir("/run/systemd/system")
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     return runtime.startswith("/") and os.path.exists(f"{runtime}/systemd/private")
+
+
+def is_nginx_running() -> bool:
+    """Whether the system's nginx runs: the process that its pid file names."""
+    pid = text_of("/run/nginx.pid").strip()
+    return pid.isdecimal() and "nginx" in text_of(f"/proc/{pid}/cmdline")
 
 
 def _lingers() -> bool:

@@ -8,7 +8,7 @@ Nothing that somebody else has put in a place is replaced: that is advice too.
 import shlex
 
 from quaich.machine import unit
-from quaich.machine.system import OTHER, RHEL, System, install, remove
+from quaich.machine.system import DEBIAN, OTHER, RHEL, System, install, remove
 from quaich.values import dataclass, field
 
 SERVICE_USER = "quaich"
@@ -63,6 +63,7 @@ class Facts:
     accounts: frozenset[str] = frozenset()
     entries: dict[str, Entry] = field(default_factory=dict)
     is_nginx_enabled: bool = True
+    is_nginx_running: bool = True
     lingers: bool = False
 
 
@@ -101,15 +102,8 @@ def make(places: Places, facts: Facts) -> Plan:
     _directories(places, facts, steps, advice)
     if facts.manager and places.unit:
         _unit(places, facts, steps, advice)
-    if places.is_system and facts.manager and not facts.is_nginx_enabled:
-        steps.append(
-            Step(
-                SERVICE,
-                "start nginx now and at every boot",
-                "systemctl disable --now nginx",
-                commands=(("systemctl", "enable", "--now", "nginx"),),
-            )
-        )
+    if places.is_system:
+        _nginx(facts, steps)
     return Plan(tuple(steps), tuple(advice))
 
 
@@ -151,6 +145,19 @@ def _packages(facts: Facts, steps: list[Step], advice: list[str]) -> None:
             commands=commands,
         )
     )
+
+
+def _nginx(facts: Facts, steps: list[Step]) -> None:
+    if facts.manager and not facts.is_nginx_enabled:
+        command: tuple[str, ...] = ("systemctl", "enable", "--now", "nginx")
+        undo = "systemctl disable --now nginx"
+        steps.append(Step(SERVICE, "start nginx now and at every boot", undo, commands=(command,)))
+    elif not facts.manager and not facts.is_nginx_running:
+        # Debian's package brings a script for machines without systemd; others have none.
+        has_script = facts.system.family == DEBIAN
+        command = ("service", "nginx", "start") if has_script else ("nginx",)
+        undo = "service nginx stop" if has_script else "nginx -s quit"
+        steps.append(Step(SERVICE, "start nginx", undo, commands=(command,)))
 
 
 def _account(places: Places, facts: Facts, steps: list[Step]) -> None:

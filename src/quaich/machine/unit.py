@@ -92,7 +92,7 @@ def system(command: tuple[str, ...], state: str) -> str:
         head=f"{MARK}: one service for each deployed site: systemctl status {name}\n"
         "# What one site needs goes into a drop-in: systemctl edit " + name + "\n#\n" + _ABOUT,
         account="",
-        command=_words(command),
+        command=words(command),
         configuration=_word(f"{state}/%i/quaich.ini", specifiers=True),
         directories="RuntimeDirectory=quaich/%i\nRuntimeDirectoryMode=0711\n"
         "LogsDirectory=quaich/%i\nLogsDirectoryMode=0750\n",
@@ -110,7 +110,7 @@ def user(command: tuple[str, ...], state: str) -> str:
     return _UNIT.substitute(
         head=f"{MARK}: one service for each site: systemctl --user status {name}\n#\n" + _ABOUT,
         account="",
-        command=_words(command),
+        command=words(command),
         configuration=_word(f"{state}/%i/quaich.ini", specifiers=True),
         directories="",
         walls=_USER_WALLS,
@@ -118,7 +118,8 @@ def user(command: tuple[str, ...], state: str) -> str:
     )
 
 
-def _words(command: tuple[str, ...]) -> str:
+def words(command: tuple[str, ...]) -> str:
+    """A command as a unit has it, with each word in quotes if it needs them."""
     return " ".join(_word(each) for each in command)
 
 

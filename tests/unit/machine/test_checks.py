@@ -101,7 +101,10 @@ def test_versions_that_are_mended(version: tuple[int, ...], mended: bool) -> Non
 
 @pytest.mark.parametrize("family", ["debian", "rhel", "other"])
 def test_suggestions(family: str) -> None:
-    text = advice.suggest(System(family, "A System"), 2222, 80, family == "debian")
+    text = advice.suggest(
+        System(family, "A System"), 2222, 80, family == "debian", ("/opt/quaich",)
+    )
+    assert "ExecStart=/opt/quaich report" in text
     assert "2222" in text
     assert "None of them was run" in text
     assert "sshd -t" in text

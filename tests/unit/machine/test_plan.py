@@ -53,6 +53,7 @@ def ready(places: Places, facts: Facts) -> Facts:
         accounts=accounts,
         entries=entries,
         is_nginx_enabled=True,
+        is_nginx_running=True,
     )
 
 
@@ -64,7 +65,7 @@ CASES = {
     ),
     "alpine": (SYSTEM, replace(EMPTY, system=ALPINE, venv_package="")),
     "user": (USER, replace(EMPTY, uid=1000, command=(f"{HOME}/v/bin/quaich",), has_venv=True)),
-    "container": (SYSTEM, replace(EMPTY, manager=False, has_nginx=True)),
+    "container": (SYSTEM, replace(EMPTY, manager=False, is_nginx_running=False)),
 }
 
 

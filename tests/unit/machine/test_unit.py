@@ -3,13 +3,17 @@ from pathlib import Path
 import pytest
 
 from quaich.errors import QuaichError
-from quaich.machine import unit
+from quaich.machine import reportunit, unit
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_packaged_unit_is_of_the_same_text() -> None:
-    assert (ROOT / "packaging/systemd/quaich@.service").read_text() == unit.packaged()
+def test_the_packaged_units_are_of_the_same_text() -> None:
+    shipped = ROOT / "packaging/systemd"
+    assert (shipped / "quaich@.service").read_text() == unit.packaged()
+    service = reportunit.service(("/usr/bin/quaich",))
+    assert (shipped / reportunit.SERVICE).read_text() == service
+    assert (shipped / reportunit.TIMER).read_text() == reportunit.timer()
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ CODES = (
         "nginx does not run",
         "nginx is installed and no process of it listens.",
         "No site is reached.",
-        "systemctl enable --now nginx; if it fails, nginx -t says why.",
+        "systemctl enable --now nginx (without systemd: service nginx start); if it fails, "
+        "nginx -t says why.",
     ),
     Code(
         "QX434",
