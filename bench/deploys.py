@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.steady import APPLICATION, Clients, Target
 from tests.support.processes import open_descriptors, wait_until
-from tests.support.sites import Sites
+from tests.support.deployed import Sites
 
 WRAPPER = """
 steady = application

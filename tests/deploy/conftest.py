@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import nginx
-from tests.support.sites import Sites, application
+from tests.support.deployed import Sites, application
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from tests.support.sites import Sites, application, write
+from tests.support.deployed import Sites, application, write
 
 
 def test_deploy_and_back_while_clients_ask(fronted: Sites, app: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from quaich.sys.family import prctl
 from tests.support.processes import wait_until
-from tests.support.sites import Sites, application, write
+from tests.support.deployed import Sites, application, write
 
 _PR_CAPBSET_DROP = 24
 _CAP_DAC_OVERRIDE = 1

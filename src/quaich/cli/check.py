@@ -137,7 +137,8 @@ def _examine(resolution: Resolution, report: Report, wishes: Wishes) -> None:
     report.findings += survey.remarks(resolution.items, "--all" in wishes.flags)
     report.findings += survey.risks(config)
     report.summary = str(survey.summarize(resolution.items, config.notes))
-    from quaich.cli import checkapp, checkcertificate, checkmachine, checknginx
+    from quaich.cli import checkapp, checkcertificate, checkmachine
+    from quaich.nginx import lint
 
     machine = [*checkmachine.examine(config), *checkcertificate.examine(config.listeners)]
     report.findings += machine
@@ -154,7 +155,7 @@ def _examine(resolution: Resolution, report: Report, wishes: Wishes) -> None:
         report.findings += findings
         report.facts += facts
     if "--no-nginx" not in wishes.flags:
-        findings, facts = checknginx.examine(wishes.nginx, config.listeners)
+        findings, facts = lint.examine(wishes.nginx, config.listeners)
         report.findings += findings
         report.facts += facts
 

@@ -27,12 +27,11 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
        quaich --ini app.ini                     serve as a uWSGI configuration says
        quaich --http-socket :8080 -w module     the same by options
 
-Commands: serve, check, config, explain, migrate, help, version
+Commands: serve, check, config, explain, migrate, nginx, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
 Deploying: setup, new, dev, doctor, report, deploy, rollback, promote, releases, destroy
 Sites:    sites, start, restart, env, exec, run, shell, maintenance, lock, unlock, audit
-nginx:    nginx render, diff, apply, remove, lint
 More:     quaich serve --help, quaich --help
 """
 

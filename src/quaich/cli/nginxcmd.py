@@ -37,7 +37,7 @@ class _Site:
 def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
     if argv[1:2] == ["lint"]:
-        lint: int = import_module("quaich.cli.nginxlint").run(list(argv[1:]))
+        lint: int = import_module("quaich.cli.nginxlint").run(list(argv[2:]))
         return lint
     options = _parser().parse_args(argv[1:])
     if options.command is None:
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _read(what: str, named: str, where: Layout, nginx: Nginx) -> _Site:
     is_file = "/" in what or what.endswith(_EXTENSIONS)
-    name = named or (os.path.basename(what).rpartition(".")[0] if is_file else what)
+    name = named or (os.path.splitext(os.path.basename(what))[0] if is_file else what)
     paths = where.site(name)
     path = what if is_file else paths.definition
     table = _table(path)
@@ -202,10 +202,10 @@ def _told(
         if not done.is_changed:
             sys.stdout.write(f"{name}: nothing to change\n")
         else:
-            what = "started" if done.is_started else "reloaded"
+            what = "started, verified" if done.is_started else "reloaded, verified"
             for path in done.files:
                 sys.stdout.write(f"{name}: {path}\n")
-            sys.stdout.write(f"{name}: nginx {what}, verified\n")
+            sys.stdout.write(f"{name}: nginx {'stopped' if done.is_stopped else what}\n")
         for each in remarks:
             sys.stdout.write(f"{name}: note: {each}\n")
     return {
@@ -213,6 +213,7 @@ def _told(
         "changed": done.is_changed,
         "reloaded": done.is_reloaded,
         "started": done.is_started,
+        "stopped": done.is_stopped,
         "files": list(done.files),
         "remarks": remarks,
     }

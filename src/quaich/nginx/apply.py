@@ -18,6 +18,7 @@ from quaich.nginx.install import Nginx, remarks
 from quaich.nginx.neighbours import Place
 from quaich.nginx.placing import Placed
 from quaich.nginx.render import DEFAULT, SITE, site_file
+from quaich.nginx.tree import Disk, parse
 from quaich.values import dataclass
 
 # Says what is wrong with the site as a client sees it; nothing when it answers as it should.
@@ -31,6 +32,7 @@ class Applied:
     is_changed: bool
     is_reloaded: bool = False
     is_started: bool = False
+    is_stopped: bool = False
     files: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -112,24 +114,31 @@ def _unwritable(error: OSError) -> NginxError:
 
 
 def _apply(nginx: Nginx, site: str, files: dict[str, str], probe: Probe) -> Applied:
-    is_new_main = nginx.is_private and ownmain.prepare(nginx)
     with placing.locked(nginx):
+        is_new_main = nginx.is_private and ownmain.prepare(nginx)
         is_recovered = placing.restore(nginx)
         wrong, dump = control.check(nginx)
-        if wrong and f"{nginx.sites}/{site_file(site)}" not in wrong:
-            # Only a mistake in the site's own file may be mended by replacing that.
-            link = placing.link(nginx, site_file(site))
-            if not link or link not in wrong:
-                raise NginxError(
-                    f"nginx's configuration is broken already, and was not touched: {wrong}"
-                )
+        if wrong and not _is_own(nginx, site, wrong):
+            raise NginxError(
+                f"nginx's configuration is broken already, and was not touched: {wrong}"
+            )
+        pid = control.master(nginx)
+        if (is_recovered or is_new_main) and pid and not wrong:
+            control.reload(nginx, pid)
+        placing.prune_snippets(nginx)
         said: list[str] = []
         changes = _changes(nginx, site, files, neighbours.servers(dump), said)
-        if not changes and not is_recovered and not is_new_main and control.master(nginx):
+        if not changes and (pid or not files):
             return Applied(False, remarks=tuple(said))
-        if not files and not changes and not control.master(nginx):
-            return Applied(False, remarks=tuple(said))
-        return _change(nginx, site, files, changes, probe, said)
+        return _change(nginx, files, changes, probe, said, site)
+
+
+def _is_own(nginx: Nginx, site: str, wrong: str) -> bool:
+    """Whether a mistake is in the site's file or in what that includes: replacing it may help."""
+    path = f"{nginx.sites}/{site_file(site)}"
+    tree = parse(Disk(), path, os.path.dirname(nginx.config))
+    files = {path, placing.link(nginx, path), *(each.file for each in tree.walk())} - {""}
+    return any(f" in {each}:" in wrong or f'"{each}"' in wrong for each in files)
 
 
 def _changes(
@@ -203,11 +212,11 @@ def _is_needed(
 
 def _change(
     nginx: Nginx,
-    site: str,
     files: dict[str, str],
     changes: dict[str, str | None],
     probe: Probe,
     said: list[str],
+    site: str,
 ) -> Applied:
     for path, placed in placing.ours(nginx).items():
         if path in changes and placed.is_edited:
@@ -218,7 +227,7 @@ def _change(
         placing.swap(nginx, changes)
     except OSError:
         placing.restore(nginx)
-        placing.prune_snippets(nginx, site, _text(nginx, site))
+        placing.prune_snippets(nginx)
         raise
     pid = control.master(nginx)
     is_tested = False
@@ -235,28 +244,25 @@ def _change(
         if wrong:
             raise NginxError(f"the site does not answer through nginx: {wrong}")
     except BaseException as error:
-        told = _back(nginx, site, is_tested, bool(pid))
+        told = _back(nginx, is_tested, bool(pid))
         if isinstance(error, NginxError):
             raise NginxError(f"{error}; {told}") from None
         raise
     placing.commit(nginx, changes)
-    placing.prune_snippets(nginx, site, _text(nginx, site))
+    placing.prune_snippets(nginx)
+    is_over = not files and nginx.is_private and not placing.ours(nginx)
+    if is_over:
+        control.stop(nginx)
     if not files:
-        if nginx.is_private and not placing.ours(nginx):
-            control.stop(nginx)
         shutil.rmtree(f"{nginx.abilities.spool}/quaich-{site}-cache", ignore_errors=True)
     said += remarks(nginx)
-    return Applied(True, bool(pid), not pid, tuple(changes), tuple(said))
+    return Applied(True, bool(pid), not pid, is_over, tuple(changes), tuple(said))
 
 
-def _text(nginx: Nginx, site: str) -> str:
-    return placing.read(f"{nginx.sites}/{site_file(site)}") or ""
-
-
-def _back(nginx: Nginx, site: str, is_tested: bool, has_run: bool) -> str:
+def _back(nginx: Nginx, is_tested: bool, has_run: bool) -> str:
     """Restore the old files, and the old behaviour if it may have changed; what became of it."""
     placing.restore(nginx)
-    placing.prune_snippets(nginx, site, _text(nginx, site))
+    placing.prune_snippets(nginx)
     pid = control.master(nginx)
     if not is_tested or not pid:
         return "the old files are back"

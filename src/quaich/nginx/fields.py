@@ -35,7 +35,7 @@ class Fields:
 
     def fail(self, key: str, expected: str, value: object) -> NoReturn:
         """Raise the mistake of ``key``."""
-        shown = value if isinstance(value, str) else repr(value)
+        shown = value if isinstance(value, str) and value.isprintable() else repr(value)
         shown = f"{shown[:_SHOWN]}..." if len(shown) > _SHOWN else shown
         raise QuaichError(f'{self._place}: {self._prefix}{key}: expected {expected}, got "{shown}"')
 

@@ -44,6 +44,7 @@ _TYPES = (
     ("video/webm", "webm"),
 )
 _HASH_BUCKET = 128
+_CONNECTIONS = 1024
 
 
 def main_file(nginx: Nginx, is_root: bool) -> str:
@@ -60,6 +61,7 @@ def main_file(nginx: Nginx, is_root: bool) -> str:
         *temporary,
         line("sendfile", "on"),
         line("tcp_nopush", "on"),
+        line("server_tokens", "off"),
         line("server_names_hash_bucket_size", _HASH_BUCKET),
         line("include", f"{prefix}/sites/*.conf"),
     ]
@@ -69,9 +71,10 @@ def main_file(nginx: Nginx, is_root: bool) -> str:
         *user,
         *(line("load_module", each) for each in nginx.loads),
         line("worker_processes", "auto"),
+        line("worker_rlimit_nofile", 4 * _CONNECTIONS),
         line("pid", nginx.pidfile),
         line("error_log", nginx.error_log, "notice"),
-        block("events", [], [line("worker_connections", 1024)]),
+        block("events", [], [line("worker_connections", _CONNECTIONS)]),
         block("http", [], http),
     ]
     return write(lines)

@@ -21,6 +21,7 @@ from quaich.values import dataclass
 
 _MARK = re.compile(r"# quaich (site|default) (\S+) ([0-9a-f]{12}):.*\n")
 _OURS = re.compile(r"quaich-[a-z0-9._-]+\.conf")
+_SNIPPETS = re.compile(r"[a-z][a-z0-9-]*-[0-9a-f]{12}")
 _NEW = ".new"
 _OLD = ".old"
 _EDITED = ".edited"
@@ -116,12 +117,21 @@ def add_snippets(nginx: Nginx, files: Mapping[str, str]) -> None:
         os.replace(f"{path}{_NEW}", path)
 
 
-def prune_snippets(nginx: Nginx, site: str, text: str) -> None:
-    """Remove the site's snippets that its file, ``text``, does not name."""
-    pattern = re.compile(rf"{re.escape(site)}-[0-9a-f]{{12}}")
+def prune_snippets(nginx: Nginx) -> None:
+    """Remove the snippets that no site file names, of whichever site."""
+    texts = [read(path) or "" for path in _files(nginx)]
     for name in os.listdir(nginx.snippets):
-        if pattern.fullmatch(name) and f"quaich/{name}/" not in text:
+        if _SNIPPETS.fullmatch(name) and not any(f"quaich/{name}/" in text for text in texts):
             shutil.rmtree(f"{nginx.snippets}/{name}", ignore_errors=True)
+
+
+def _files(nginx: Nginx) -> Iterator[str]:
+    """Every file with sites, and those that a change under way has kept."""
+    for directory in (nginx.sites, nginx.enabled):
+        if os.path.isdir(directory):
+            for entry in os.scandir(directory):
+                if entry.is_file():
+                    yield entry.path
 
 
 def swap(nginx: Nginx, changes: Mapping[str, str | None]) -> None:

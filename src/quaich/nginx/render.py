@@ -243,12 +243,13 @@ def _locations(front: Front, snippets: _Snippets) -> Iterator[Directive]:
 
 def _defaults(front: Front, nginx: Abilities) -> Iterator[tuple[str, str]]:
     """The servers that refuse unknown hosts, a file for each port."""
+    nameless = [line("server_name", ""), line("server_tokens", "off")]
     for each in front.listen:
-        inside = [line("server_name", ""), line("return", 444)]
+        inside = [*nameless, line("return", 444)]
         yield _default(each, nginx, [], inside, "")
     if not front.tls.is_on or not nginx.since(1, 19, 4):
         return
-    reject = [line("server_name", ""), line("ssl_reject_handshake", "on")]
+    reject = [*nameless, *secure.protocols(nginx), line("ssl_reject_handshake", "on")]
     for each in dict.fromkeys(Listen(one.address, front.tls.port) for one in front.listen):
         yield _default(each, nginx, ["ssl"], reject, "")
         if serving.speaks_http3(front, nginx):

@@ -61,17 +61,24 @@ def certificate(front: Front, nginx: Abilities) -> Iterator[Directive]:
         chain, key = files(front)
         yield line("ssl_certificate", chain)
         yield line("ssl_certificate_key", key)
-    yield line("ssl_protocols", "TLSv1.2", "TLSv1.3")
+    yield from protocols(nginx)
     yield line("ssl_ciphers", _CIPHERS)
     yield line("ssl_prefer_server_ciphers", "off")
-    yield line(
-        "ssl_ecdh_curve", f"X25519MLKEM768:{_GROUPS}" if nginx.openssl >= (3, 5) else _GROUPS
-    )
     yield line("ssl_session_timeout", "1d")
     yield line("ssl_session_cache", f"shared:{name(front, 'tls')}:1m")
     if not nginx.since(1, 23, 2):
         # Before, nothing changes the key of the tickets as long as nginx runs.
         yield line("ssl_session_tickets", "off")
+
+
+def protocols(nginx: Abilities) -> Iterator[Directive]:
+    """Versions and groups, which are agreed on before nginx knows the host.
+
+    So those of a port's default server count for all of its sites.
+    """
+    yield line("ssl_protocols", "TLSv1.2", "TLSv1.3")
+    groups = f"X25519MLKEM768:{_GROUPS}" if nginx.openssl >= (3, 5) else _GROUPS
+    yield line("ssl_ecdh_curve", groups)
 
 
 def challenge(tls: Tls) -> Iterator[Directive]:

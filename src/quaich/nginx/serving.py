@@ -72,6 +72,7 @@ def static(each: Static, front: Front, nginx: Abilities, snippet: str) -> Direct
     if is_directory:
         inside.append(line("alias", f"{each.path.rstrip('/')}/"))
         inside.append(line("try_files", Raw("$uri"), "=404"))
+        inside += _open_files()
     else:
         inside.append(line("alias", each.path))
     if each.is_precompressed and nginx.has("http_gzip_static"):
@@ -85,6 +86,14 @@ def static(each: Static, front: Front, nginx: Abilities, snippet: str) -> Direct
     hidden = Raw(rf"^{re.escape(each.url)}(?:.*/)?\.")
     inside.append(block("location", ["~", hidden], [line("return", 404)]))
     return block("location", ["^~", each.url], inside)
+
+
+def _open_files() -> list[Directive]:
+    """A busy file is looked up once a second, so that a deployment shows at once."""
+    return [
+        line("open_file_cache", "max=1000", "inactive=30s"),
+        line("open_file_cache_valid", "1s"),
+    ]
 
 
 def _age(each: Static, front: Front) -> str:
@@ -163,6 +172,7 @@ def closed_page(maintenance: Maintenance, snippet: str) -> list[Directive]:
     if maintenance.page:
         directory, _, file = maintenance.page.rpartition("/")
         inside += [line("root", directory or "/"), line("try_files", f"/{file}", "=503")]
+        inside += _open_files()
     else:
         inside += [line("default_type", "text/html"), line("return", 503, _CLOSED)]
     return [line("error_page", 503, CLOSED), block("location", [CLOSED], inside)]

@@ -2,8 +2,8 @@
 
 Words, quotes, comments, blocks and ``include`` with patterns; nothing is interpreted.  The text
 comes from files, or from what ``nginx -T`` printed, which holds every file.  Reading is bounded in
-files, bytes, depth and directives.  What cannot be read is left out, and ``faults`` of the root says
-what and where; nginx itself would refuse most of it.
+files, bytes, depth and directives.  What cannot be read is left out, and ``faults`` of the root
+says what and where; nginx itself would refuse most of it.
 """
 
 import fnmatch

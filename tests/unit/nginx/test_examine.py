@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from quaich.cli.checknginx import examine
-from quaich.cli.nginxtree import read
 from quaich.config.base import ListenSpec
+from quaich.nginx.lint import examine
+from quaich.nginx.tree import read
 
 UWSGI = ListenSpec("/run/app.sock", "uwsgi", "socket", "a.ini:2")
 HTTP = ListenSpec("127.0.0.1:8080", "http", "http-socket", "a.ini:3")
@@ -17,7 +17,7 @@ PASS = "uwsgi_pass unix:/run/app.sock;"
 def codes(tmp_path: Path, server: str, *listeners: ListenSpec) -> list[str]:
     (tmp_path / "uwsgi_params").write_text(PARAMS)
     (tmp_path / "sites-enabled").mkdir(exist_ok=True)
-    (tmp_path / "sites-enabled" / "site").write_text(f"server {{\n{server}\n}}\n")
+    (tmp_path / "sites-enabled" / "site").write_text(f"server {{ server_name a;\n{server}\n}}\n")
     (tmp_path / "nginx.conf").write_text(
         "upstream up { server unix:/run/app.sock; server 10.0.0.1:80; }\n"
         "http { include sites-enabled/*; }\n"
@@ -79,7 +79,7 @@ def test_clean_sites(tmp_path: Path, server: str) -> None:
         (
             (
                 f"location / {{ include uwsgi_params; {PASS} }} "
-                "location = /favico.ico { root /app/favico.ico; }"
+                "location = /favicon.ico { root /app/favicon.ico; }"
             ),
             "QN008",
         ),
@@ -91,7 +91,7 @@ def test_mistakes(tmp_path: Path, server: str, code: str) -> None:
 
 def test_a_finding_has_its_place(tmp_path: Path) -> None:
     site = tmp_path / "site.conf"
-    site.write_text(f"server {{\n  location / {{\n    {PASS}\n  }}\n}}\n")
+    site.write_text(f"server {{ server_name a;\n  location / {{\n    {PASS}\n  }}\n}}\n")
     findings, facts = examine(str(site), [UWSGI])
     assert [(found.place, found.line) for found in findings] == [(f"{site}:3", 3)]
     assert facts == [f"nginx passes requests here: {site}:3"]
