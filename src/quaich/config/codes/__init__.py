@@ -9,22 +9,23 @@ longer given is not used again.  ``quaich explain`` and the reference page read 
 import re
 
 from quaich.config.base import Diagnostic
-<<<<<<< HEAD
-from quaich.config.codes import environment, language, machine, nginx, setup, sources, support
-=======
-from quaich.config.codes import environment, language, nginx, nginxsite, setup, sources, support
->>>>>>> nginx
+from quaich.config.codes import (
+    environment,
+    language,
+    machine,
+    nginx,
+    nginxsite,
+    setup,
+    sources,
+    support,
+)
 from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
 
 __all__ = ["CODES", "ERROR", "NOTE", "WARNING", "Code", "diagnose"]
 
 CODES = {
     row.code: row
-<<<<<<< HEAD
-    for module in (setup, language, sources, support, environment, machine, nginx)
-=======
-    for module in (setup, language, sources, support, environment)
->>>>>>> nginx
+    for module in (setup, language, sources, support, environment, machine)
     for row in module.CODES
 } | {row.code: row for row in sorted((*nginx.CODES, *nginxsite.CODES), key=lambda row: row.code)}
 
