@@ -23,8 +23,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.steady import APPLICATION, Clients, Target
-from tests.support.processes import open_descriptors, wait_until
 from tests.support.deployed import Sites
+from tests.support.processes import open_descriptors, wait_until
 
 WRAPPER = """
 steady = application

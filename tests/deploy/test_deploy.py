@@ -184,7 +184,7 @@ def test_django(fronted: Sites, app: Path) -> None:
     (app / "django" / "conf.py").write_text(conf)
     (app / "wsgi.py").rename(app / "shop" / "wsgi.py")
     said = fronted.deploy(app, *fronted.front()).stdout
-    assert "check --deploy: ?: (security.W004) No HSTS." in said
+    assert "check --deploy: (security.W004) No HSTS." in said
     assert " 2 check    import ok · collectstatic 1 files · migrate 1" in said
     assert fronted.get("/static/a.css") == (200, "body {}")
     assert fronted.path("lib", "shop", "data", "migrated").read_text() == "x"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from quaich.sys.family import prctl
-from tests.support.processes import wait_until
 from tests.support.deployed import Sites, application, write
+from tests.support.processes import wait_until
 
 _PR_CAPBSET_DROP = 24
 _CAP_DAC_OVERRIDE = 1

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.net import accepts
 from tests.support.deployed import Sites, application, write
+from tests.support.net import accepts
 
 
 def test_stop_start_restart_scale_and_their_like(sites: Sites, app: Path) -> None:

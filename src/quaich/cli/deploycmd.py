@@ -17,6 +17,7 @@ from quaich.deploy import (
     source,
     tomledit,
 )
+from quaich.deploy.faults import reason
 from quaich.deploy.layout import layout
 from quaich.deploy.place import Place
 from quaich.deploy.say import Say
@@ -33,12 +34,16 @@ In every case but 0 the release before serves on.
 
 def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
-    return {
+    commands = {
         "deploy": _deploy,
         "rollback": _rollback,
         "promote": _promote,
         "releases": _releases,
-    }[argv[0]](argv[1:])
+    }
+    try:
+        return commands[argv[0]](argv[1:])
+    except OSError as error:
+        raise QuaichError(f"{argv[0]}: {reason(error)}") from None
 
 
 def where(name: str) -> Place:

@@ -10,6 +10,7 @@ from typing import Any
 from quaich.cli import arguments, sayings
 from quaich.cli.secrets import MASK
 from quaich.deploy import commands, destroying, operating, records, variables
+from quaich.deploy.faults import reason
 from quaich.deploy.layout import layout
 from quaich.deploy.place import Place, place
 from quaich.errors import QuaichError, UsageError
@@ -19,7 +20,10 @@ _AUDIT_SHOWN = 20
 
 def run(argv: Sequence[str]) -> int:
     """The command; ``argv[0]`` is its name."""
-    return _RUN[argv[0]](argv[1:])
+    try:
+        return _RUN[argv[0]](argv[1:])
+    except OSError as error:
+        raise QuaichError(f"{argv[0]}: {reason(error)}") from None
 
 
 def _place(name: str) -> Place:
@@ -120,10 +124,7 @@ def _scale(argv: Sequence[str]) -> int:
 def _destroy(argv: Sequence[str]) -> int:
     text = "Remove a site: from nginx, its server, releases, data, variables and logs."
     wish = _parser("destroy", text, True, True).parse_args(argv)
-    at = _place(wish.site)
-    # Also what a first deployment that failed has left.
-    if not os.path.isdir(at.paths.releases):
-        operating.need(at)
+    at = _needed(wish.site)
     if wish.dry_run:
         return _only_said(wish, f"would remove it from nginx, {at.paths.state} and its logs")
     if not wish.yes:

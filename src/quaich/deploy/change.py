@@ -140,8 +140,12 @@ class Change:
         release = releases.get(paths, self.plan.previous).release
         owner = socket_owner(self.where.layout, release.site)
         timeout = release.site.start_timeout + _RELOAD_EXTRA
-        records.write(paths.configuration, ini.serving(release, paths, owner), 0o600)
-        records.link(paths.current, f"releases/{release.id}")
+        text = ini.serving(release, paths, owner)
+        # A disk that is full must not keep from going back to what is there still.
+        if records.read(paths.configuration) != text:
+            records.write(paths.configuration, text, 0o600)
+        if releases.current(paths) != release.id:
+            records.link(paths.current, f"releases/{release.id}")
         running = server.is_running(paths)
         if running and not self.plan.was_running:
             self.where.manager.stop(paths)

@@ -17,6 +17,8 @@ from quaich.deploy.ini import Release
 from quaich.values import dataclass
 
 _HOOK_SECONDS = 1800.0
+# The first sentence will do: the code is in Django's documentation.
+_WARNED = re.compile(r"\?: (\([\w.]+\) .*?[.](?=\s|$))")
 _SLOW_IMPORT = "QX504"
 _SETTINGS = (
     "import json; from django.conf import settings as s; "
@@ -157,7 +159,7 @@ def static_facts(at: Bench, settings: str) -> tuple[str, str]:
 def deploy_check(at: Bench) -> list[str]:
     """Django's ``check --deploy``: its warnings; raises ApplicationFault for its errors."""
     output = at.python("manage.py", "check", "--deploy", "--no-color", what="check --deploy")
-    return [line.strip() for line in output.splitlines() if line.startswith("?:")]
+    return [match[1] for match in map(_WARNED.match, output.splitlines()) if match]
 
 
 def migrate(at: Bench) -> str:

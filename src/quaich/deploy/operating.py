@@ -23,8 +23,9 @@ _TIMEOUT = 90.0
 
 
 def known(where: Place) -> bool:
-    """Whether there is such a site."""
-    return os.path.exists(where.paths.definition) or os.path.islink(where.paths.current)
+    """Whether there is such a site, be it one whose first deployment failed."""
+    paths = where.paths
+    return os.path.exists(paths.definition) or os.path.isdir(paths.releases)
 
 
 def need(where: Place) -> None:

@@ -81,5 +81,6 @@ def judge(path: str, health: Health, host: str, what: str) -> Answer:
     except (OSError, ValueError) as error:
         raise Unhealthy(f"{asked}: {error}") from None
     if not health.accepts(answer.status):
-        raise Unhealthy(f"{asked}: expected {health.expectation}, got {answer.status}")
+        hint = f"; does the application serve the host {host}?" if answer.status == 400 else ""
+        raise Unhealthy(f"{asked}: expected {health.expectation}, got {answer.status}{hint}")
     return answer

@@ -35,9 +35,11 @@ def write(path: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None
                 os.fchown(fd, *owner)
             os.fsync(fd)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and not error.filename:
+            error.filename = path
         raise
     sync_directory(os.path.dirname(path))
 

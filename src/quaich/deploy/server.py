@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -147,8 +146,8 @@ class Manager:
             commands.environment(commands.actor("", ""), self._environ)
         )
         argv = [*commands.quaich_command(), "--ini", paths.configuration, "--daemonize2", log]
-        # A daemon holds on to none of this process's descriptors, a pipe for its output included.
-        with tempfile.TemporaryFile(dir=paths.run) as output:
+        # A daemon holds on to whatever its output is, so that is no pipe.
+        with _memory() as output:
             child = subprocess.Popen(
                 argv, cwd="/", env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
@@ -209,7 +208,7 @@ def trial(
     env = commands.quaich_environment(commands.environment(commands.actor("", ""), environ))
     child = None
     started = time.monotonic()
-    with tempfile.TemporaryFile(dir=paths.run) as output:
+    with _memory() as output:
         try:
             child = subprocess.Popen(
                 [*commands.quaich_command(), "--ini", configuration],
@@ -249,6 +248,11 @@ def _await(child: "subprocess.Popen[bytes]", output: Any, started: float, timeou
         if time.monotonic() - started > timeout:
             raise Unhealthy(f"it does not serve after start_timeout = {timeout:g} s", _text(output))
         time.sleep(_PAUSE)
+
+
+def _memory() -> Any:
+    """A file for a program's output, that no full disk can cut."""
+    return open(os.memfd_create("quaich-output"), "w+b")
 
 
 def _bytes(output: Any) -> bytes:
