@@ -133,7 +133,7 @@ class Run:
         self.seen.problems += [f"left behind: {each}" for each in self.sites.leftovers()]
         releases = self.sites.releases()
         if len(releases) > 4:
-            self.seen.problems.append(f"{len(releases)} releases are kept, expected 3 and one to go back to")
+            self.seen.problems.append(f"{len(releases)} releases, expected 3 and one to go back to")
         environments = list(self.sites.path("lib", "shop", "environments").iterdir())
         if len(environments) != 1:
             self.seen.problems.append(f"{len(environments)} environments, expected 1")

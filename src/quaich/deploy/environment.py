@@ -26,6 +26,8 @@ from quaich.values import dataclass
 MARK = "quaich-environment.json"
 _INCLUDE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[ =]+(\S+)", re.MULTILINE)
 _VERSION = "import sys; print('%d.%d.%d' % sys.version_info[:3], sys.implementation.cache_tag)"
+# pip installs for another interpreter since 22.3.
+_PIP = "import pip, sys; sys.exit(tuple(map(int, pip.__version__.split('.')[:2])) < (22, 3))"
 _SECONDS = 1800.0
 
 
@@ -220,10 +222,7 @@ def _pip(wanted: Recipe, python: str, call: Any) -> list[str]:
     """A pip for the environment: that of its base Python, since another copy takes seconds."""
     for each in (wanted.python, sys.executable):
         done = subprocess.run(
-            [each, "-m", "pip", "--python", python, "--version"],
-            capture_output=True,
-            timeout=60,
-            check=False,
+            [each, "-I", "-c", _PIP], capture_output=True, timeout=60, check=False
         )
         if done.returncode == 0:
             return [each, "-m", "pip", "--python", python]
