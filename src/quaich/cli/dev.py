@@ -114,16 +114,20 @@ def address(text: str, is_known: bool) -> str:
         raise UsageError(f'--bind: expected an address like {_DEFAULT}, got "{text}"')
     if host == "localhost":
         host = "127.0.0.1"
-    try:
-        is_local = ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local and not is_known:
+    if not is_loopback(f"{host}:{port}") and not is_known:
         raise QuaichError(
             f"--bind: {text} can be reached by others, and this server is for you alone; "
             "quaich serve is for them (--i-know allows it all the same)"
         )
     return f"{host}:{port}"
+
+
+def is_loopback(text: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(text.rpartition(":")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def static(text: str) -> tuple[str, str]:
@@ -245,8 +249,10 @@ class Session:
         # An option from the environment could let others in.
         prefixes = ("UWSGI_", "QUAICH_")
         env = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
-        env |= {"QUAICH_DEV": "1", "QUAICH_DEV_APP": wish.app}
-        env["QUAICH_DEV_STATIC"] = json.dumps(wish.statics)
+        env |= {"QUAICH_DEV_APP": wish.app, "QUAICH_DEV_STATIC": json.dumps(wish.statics)}
+        if is_loopback(self._bind):
+            # A framework's own pages for debugging would be shown to whoever asks.
+            env["QUAICH_DEV"] = "1"
         parent = os.getpid()
 
         def prepare() -> None:

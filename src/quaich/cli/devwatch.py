@@ -15,7 +15,9 @@ from quaich.master.watch import changed, stamp
 
 SUFFIXES = (".py", ".html", ".jinja", ".jinja2", ".j2", ".toml", ".ini", ".yaml", ".yml", ".env")
 _SKIPPED = frozenset(("node_modules", "__pycache__", "venv", "build", "dist", "site-packages"))
-_MOST = 20000
+# Of a directory that holds more than an application, such as a home, only a part is looked at.
+_MOST_FILES = 20000
+_MOST_DIRECTORIES = 2000
 _PAUSE = 0.5
 
 Tell = Callable[[list[str]], None]
@@ -47,9 +49,12 @@ def snapshot(roots: Sequence[str]) -> dict[str, int | None]:
 
 
 def _files(roots: Sequence[str]) -> Iterator[str]:
-    count = 0
+    directories = count = 0
     for root in roots:
         for directory, inside, names in os.walk(root):
+            directories += 1
+            if directories > _MOST_DIRECTORIES:
+                return
             inside[:] = sorted(
                 each
                 for each in inside
@@ -59,7 +64,7 @@ def _files(roots: Sequence[str]) -> Iterator[str]:
             for name in names:
                 if is_source(name):
                     count += 1
-                    if count > _MOST:
+                    if count > _MOST_FILES:
                         return
                     yield os.path.join(directory, name)
 

@@ -32,7 +32,8 @@ left out where one server of this user runs whose output is a file.
     --since 10m        from so long ago on
     --control PATH     the server's control socket
 
-With a filter only request lines are shown: those of uWSGI's default format, or JSON.
+With a filter only request lines are shown: those of uWSGI's default format, JSON, or the common and
+combined formats of web servers.
 """
 
 _CONFIGURATIONS = (".ini", ".xml", ".yaml", ".yml", ".json", ".js", ".toml")

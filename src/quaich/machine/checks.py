@@ -15,6 +15,7 @@ _GIB = 1 << 30
 _MIB = 1 << 20
 _SHORT_QUEUE = 1024
 _FEW_FILES = 4096
+_FEWEST_FILES = 1024
 _WEB = 80
 
 # Holes of nginx that a site served by quaich is exposed to, the module they are in, and the
@@ -205,7 +206,7 @@ def _sites(machine: Machine) -> Iterator[Diagnostic]:
         if machine.somaxconn is not None and site.listen > machine.somaxconn:
             text = f"listen = {site.listen} and net.core.somaxconn is {machine.somaxconn}"
             yield diagnose("QX401", text, site.name)
-        if site.pid and site.files and site.files < _FEW_FILES:
+        if site.pid and site.files and site.files < _FEWEST_FILES:
             yield diagnose("QX436", f"its server may open {site.files} files", site.name)
         if site.variables_mode & 0o077:
             text = f"{site.variables} has mode {site.variables_mode:o}"

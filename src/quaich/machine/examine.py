@@ -111,7 +111,7 @@ def _changelog(path: str) -> str | None:
 
 
 def _files() -> int:
-    """The limit for what this user starts, which a server raises as far as it may."""
+    """How far what this user starts may raise its limit (max-fd)."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 

@@ -1,5 +1,6 @@
 """Finds what the plan of a setup is made from; changes nothing."""
 
+import grp
 import importlib.util
 import os
 import pwd
@@ -38,6 +39,7 @@ def facts(places: Places, environ: Mapping[str, str], command: tuple[str, ...]) 
             found, sys.version_info[:2], base.startswith(_SYSTEM_PYTHONS)
         ),
         accounts=frozenset(each.pw_name for each in pwd.getpwall()),
+        groups=frozenset(each.gr_name for each in grp.getgrall()),
         entries=_entries([*paths, TMPFILES]),
         is_nginx_enabled=_is_nginx_enabled(found),
         is_nginx_running=is_nginx_running(),

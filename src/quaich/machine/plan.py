@@ -61,6 +61,7 @@ class Facts:
     manager: bool
     venv_package: str = ""
     accounts: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
     entries: dict[str, Entry] = field(default_factory=dict)
     is_nginx_enabled: bool = True
     is_nginx_running: bool = True
@@ -164,8 +165,10 @@ def _account(places: Places, facts: Facts, steps: list[Step]) -> None:
     if SERVICE_USER in facts.accounts:
         return
     group = facts.system.web_user
+    # A group that is left of an earlier user is taken over.
+    own = ("--gid", SERVICE_USER) if SERVICE_USER in facts.groups else ("--user-group",)
     command = (
-        *("useradd", "--system", "--user-group", "--no-create-home", "--groups", group),
+        *("useradd", "--system", *own, "--no-create-home", "--groups", group),
         *("--home-dir", places.state, "--shell", "/usr/sbin/nologin", SERVICE_USER),
     )
     what = f"create the user {SERVICE_USER}, whom sites run as, in the group {group}"

@@ -60,6 +60,7 @@ class Dev:
             self._app = dict(found.load_file() if option == "wsgi-file" else found.load_module())[
                 ""
             ]
+            _speak_out(self._app)
             self._app = _with_static_files(self._app)
         except LoadError as error:
             self._failure = (str(error), error.detail)
@@ -204,6 +205,15 @@ def is_local(environ: Environ) -> bool:
     host = environ.get("HTTP_HOST", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     return name.lower() in _LOCAL_NAMES or name.lower().endswith(".localhost")
+
+
+def _speak_out(app: Any) -> None:
+    """Have frameworks hand on exceptions that they would answer with an empty page of their own."""
+    flask, bottle = sys.modules.get("flask"), sys.modules.get("bottle")
+    if flask is not None and isinstance(app, flask.Flask):
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+    elif bottle is not None and isinstance(app, bottle.Bottle):
+        app.catchall = False
 
 
 def _with_static_files(app: App) -> App:

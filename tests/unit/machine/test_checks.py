@@ -64,7 +64,7 @@ def test_what_is_not_known_is_no_finding() -> None:
         ({"has_venv": False}, "QX434"),
         ({"somaxconn": 128}, "QX435"),
         ({"files": 1024}, "QX436"),
-        ({"sites": (replace(SITE, files=1024),)}, "QX436"),
+        ({"sites": (replace(SITE, files=256),)}, "QX436"),
         ({"synchronised": False}, "QX437"),
         ({"firewall": Firewall()}, "QX438"),
         ({"firewall": Firewall("ufw", frozenset({22}))}, "QX439"),

@@ -132,6 +132,13 @@ def test_a_python_that_no_package_completes() -> None:
     assert "ensurepip" in made.advice[0]
 
 
+def test_a_group_that_is_there() -> None:
+    steps = plan.make(SYSTEM, replace(EMPTY, groups=frozenset({"quaich"}))).steps
+    (step,) = [each for each in steps if each.kind == plan.ACCOUNT]
+    assert "--user-group" not in step.commands[0]
+    assert "--gid quaich " in " ".join(step.commands[0])
+
+
 def test_a_command_in_a_home_directory() -> None:
     made = plan.make(SYSTEM, replace(EMPTY, command=("/root/v/bin/quaich",)))
     assert any("home directory" in each for each in made.advice)

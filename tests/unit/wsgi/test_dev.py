@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from wsgiref.util import FileWrapper
+from wsgiref.util import FileWrapper, setup_testing_defaults
 
 import pytest
 
@@ -138,3 +138,20 @@ def test_the_iterable_is_closed(load: Callable[[str], Dev]) -> None:
     assert next(iter(result)) == b"x"
     result.close()  # type: ignore[attr-defined]
     assert given["closed"] == 1
+
+
+FRAMEWORKS = {
+    "flask": "import flask\napplication = flask.Flask('it')\n@application.get('/')\n",
+    "bottle": "import bottle\napplication = bottle.Bottle()\n@application.get('/')\n",
+}
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_frameworks_hand_exceptions_on(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    code = FRAMEWORKS[name] + "def index():\n    raise ValueError('out of tea')\n"
+    (tmp_path / "it.py").write_text(code)
+    given = environ()
+    setup_testing_defaults(given)
+    _, _, page = ask(Dev(f"{tmp_path}/it.py:application", []), given)
+    assert b"ValueError: out of tea" in page

@@ -59,7 +59,7 @@ CODES = (
         "QX436",
         WARNING,
         "few files may be open",
-        "The limit of open files of a server is less than 4096.",
+        "The limit of open files of a server is less than 1024, or cannot be raised to 4096.",
         "Each connection takes one: with few, connections wait under load.",
         "LimitNOFILE=65536 in the unit, max-fd = 65536 in the configuration, or limits.conf.",
     ),
