@@ -1,5 +1,6 @@
 """Site files applied to real nginx: what changes, what comes back, and what is never touched."""
 
+import errno
 import os
 import signal
 import socket
@@ -78,7 +79,7 @@ def test_the_first_site_starts_nginx_and_the_last_one_ends_it(
     done = apart.site("shop", lambda: probe.ask(front), servers=[backend.address])
     assert (done.is_changed, done.is_started, done.is_reloaded) == (True, True, False)
     assert apart.get("shop.example").status == 200
-    default = Path(apart.nginx.sites) / f"quaich-default-127.0.0.1-{apart.address[1]}.conf"
+    default = Path(apart.nginx.sites) / f"quaich-default.127.0.0.1-{apart.address[1]}.conf"
     apart.site("other", servers=[backend.address])
     assert apply.remove(apart.nginx, "shop").is_reloaded
     assert default.exists()
@@ -155,10 +156,10 @@ def test_a_site_that_does_not_answer_is_taken_back(
 ) -> None:
     servers = [f"unix:{tmp_path}/gone"]
     front = sites.front("shop", servers=servers)
-    with pytest.raises(
-        NginxError, match=r"status 502; nginx cannot reach the application; the old"
-    ):
+    with pytest.raises(NginxError) as caught:
         sites.site("shop", lambda: probe.ask(front), servers=servers)
+    why = f"(connect() to {servers[0]} failed (2: No such file or directory))"
+    assert f"status 502; nginx cannot reach the application {why}; the old" in str(caught.value)
     steady()
 
 
@@ -240,6 +241,27 @@ def test_changes_by_hand_are_kept_aside(
     assert aside.read_text() == edited
     aside.unlink()
     steady()
+
+
+def test_a_disk_that_is_full(
+    sites: Sites, backend: Backend, steady: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = {"servers": [backend.address], "headers": {"X-New": "1"}}
+    real = os.fsync
+    for good in range(4):
+        left = [good]
+
+        def fsync(descriptor: int, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            real(descriptor)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            text = refused(sites, "steady", **more)
+        assert text.endswith("No space left on device; nothing was changed")
+        steady()
 
 
 def test_two_at_once(sites: Sites, backend: Backend, steady: Callable[[], None]) -> None:
@@ -339,27 +361,27 @@ exec {real} -c {etc}/nginx.conf -e {etc}/error.log "$@"
 """
 
 
-@pytest.fixture(params=["sites-enabled/*", "conf.d/*.conf"])
+@pytest.fixture(params=["sites-enabled/*", "conf.d/*.conf", "alone/sites-enabled/*"])
 def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nginx]:
     """A machine's own nginx, as Debian or as others lay it out, with a site of its own."""
     real = _need("nginx", support.program())
     etc = tmp_path / "etc"
-    for name in ("sites-available", "sites-enabled", "conf.d", "bin"):
+    for name in ("sites-available", "sites-enabled", "conf.d", "alone/sites-enabled", "bin"):
         (etc / name).mkdir(parents=True)
     user = "user root;" if os.getuid() == 0 else ""
     (etc / "nginx.conf").write_text(MAIN.format(etc=etc, include=request.param, user=user))
     (etc / "bin" / "nginx").write_text(WRAPPER.format(etc=etc, real=real))
     (etc / "bin" / "nginx").chmod(0o755)
-    directory = request.param.partition("/")[0]
+    directory = request.param.rpartition("/")[0]
     made = install.system({"PATH": f"{etc}/bin:{os.environ['PATH']}"})
     made = replace(made, unit="")
     assert made.config == f"{etc}/nginx.conf"
     assert made.pidfile == f"{etc}/nginx.pid"
     assert made.error_log == f"{etc}/error.log"
     assert made.abilities.spool == str(etc)
-    is_debian = directory == "sites-enabled"
-    assert made.sites == f"{etc}/{'sites-available' if is_debian else directory}"
-    assert made.enabled == (f"{etc}/sites-enabled" if is_debian else "")
+    apart = {"sites-enabled": "sites-available", "alone/sites-enabled": "quaich/sites"}
+    assert made.sites == f"{etc}/{apart.get(directory, directory)}"
+    assert made.enabled == (f"{etc}/{directory}" if directory in apart else "")
     yield made
     control.stop(made)
 

@@ -20,6 +20,8 @@ from tests.support.sites import Sites
 
 pytestmark = pytest.mark.nginx
 
+NAME = "sta \"t'\\i;{c}#"
+
 Start = Callable[..., Backend]
 
 
@@ -65,9 +67,9 @@ def answers(request: Request) -> bytes:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files to serve: a directory with a space, and a secret beside it."""
+    """Files to serve: a directory with an odd name, and a secret beside it."""
     top = tmp_path_factory.mktemp("files")
-    static = top / "sta tic"
+    static = top / NAME
     (static / ".git").mkdir(parents=True)
     (static / ".git" / "config").write_text("secret")
     (static / "app.css").write_text("a { color: red }")
@@ -75,7 +77,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (static / "app.0123456789ab.js").write_text("1")
     (static / "ENV").write_text("not this one")
     (top / "ENV").write_text("secret")
-    (top / "sta ticENV").write_text("secret")
+    (top / f"{NAME}ENV").write_text("secret")
     (top / "private").mkdir()
     (top / "private" / "report.txt").write_text("report")
     (top / "favicon.ico").write_bytes(b"icon")
@@ -86,7 +88,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(sites: Sites, backend: Start, files: Path) -> Backend:
     """A site with a bit of everything."""
     made = backend(answers)
-    static = {"path": str(files / "sta tic"), "hashed": True, "precompressed": True}
+    static = {"path": str(files / NAME), "hashed": True, "precompressed": True}
     sites.site(
         "shop",
         servers=[made.address],
@@ -425,7 +427,7 @@ def test_websockets_pass(sites: Sites, backend: Start) -> None:
 
 def test_maintenance(sites: Sites, backend: Start, files: Path) -> None:
     made = backend()
-    static = [{"url": "/static/", "path": str(files / "sta tic")}]
+    static = [{"url": "/static/", "path": str(files / NAME)}]
     closed = {"allow": ["10.0.0.0/8"], "retry-after": 77}
     more = {"servers": [made.address], "static": static, "real_ip": ["127.0.0.1"]}
     sites.site("closed", maintenance=closed, **more)

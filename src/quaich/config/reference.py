@@ -168,9 +168,9 @@ def diagnostics() -> str:
     parts = [
         (
             f"# Diagnostics\n\n{_GENERATED}\n"
-            "`quaich check` gives these codes, and so does the log at the start. An error stops\n"
-            "the start or breaks the service; a warning is almost certainly a mistake; a note is\n"
-            "worth knowing. `strict = true` turns unknown options into errors. A code keeps its\n"
+            "`quaich check` and `quaich nginx lint` give these codes, and so does the log at the\n"
+            "start. An error stops the start or breaks the service; a warning is almost certainly a\n"
+            "mistake; a note is worth knowing. `strict = true` turns unknown options into errors. A code keeps its\n"
             "meaning for ever. `quaich explain CODE` prints its entry.\n"
         )
     ]

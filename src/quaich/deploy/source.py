@@ -40,10 +40,11 @@ class Source:
 def locate(word: str) -> Source:
     """What a command line names."""
     address, sharp, ref = word.partition("#")
-    if _SCHEME.match(address) or (sharp and os.path.isdir(address)):
+    is_local = bool(sharp) and os.path.isdir(address)
+    if _SCHEME.match(address) or is_local:
         if sharp and not _REF.fullmatch(ref):
             raise QuaichError(f'{word}: expected a branch, tag or commit behind the #, got "{ref}"')
-        return Source(GIT, address, ref)
+        return Source(GIT, os.path.abspath(address) if is_local else address, ref)
     path = os.path.abspath(word)
     if word.endswith(".whl"):
         if not os.path.isfile(path):
@@ -88,8 +89,7 @@ def _clone(source: Source, target: str, by: commands.Actor, env: dict[str, str])
         ).strip()
 
     git("init", "--quiet")
-    address = source.path if _SCHEME.match(source.path) else os.path.abspath(source.path)
-    git("fetch", "--quiet", "--depth", "1", "--", address, source.ref or "HEAD")
+    git("fetch", "--quiet", "--depth", "1", "--", source.path, source.ref or "HEAD")
     git("checkout", "--quiet", "FETCH_HEAD")
     commit = git("rev-parse", "--short=12", "HEAD")
     shutil.rmtree(f"{target}/.git")

@@ -240,9 +240,11 @@ def _change(
             control.reload(nginx, pid)
         else:
             control.start(nginx)
+        offset = control.size(nginx.error_log)
         wrong = probe()
         if wrong:
-            raise NginxError(f"the site does not answer through nginx: {wrong}")
+            why = control.complaint(nginx, offset)
+            raise NginxError(f"the site does not answer through nginx: {wrong}{why}")
     except BaseException as error:
         told = _back(nginx, is_tested, bool(pid))
         if isinstance(error, NginxError):

@@ -21,6 +21,7 @@ _PAUSE = 0.01
 _MASTER = b"nginx: master process"
 _WORKER = b"nginx: worker process"
 _BIND = re.compile(r"bind\(\) to \S*?:(\d+) failed \(98:")
+_UPSTREAM = re.compile(r"(connect\(\) .*? failed \(.*?\)|upstream .*?) while ")
 _SERIOUS = re.compile(r"\[(?:emerg|crit)\] (?:\d+#\d+: )?(?:\*\d+ )?(.*)")
 _LISTENING = "0A"
 
@@ -117,20 +118,28 @@ def _children(parent: int) -> Iterator[int]:
 
 def start(nginx: Nginx) -> None:
     """Start it and see its workers; raises NginxError with nginx's own words."""
-    offset = _size(nginx.error_log)
+    offset = size(nginx.error_log)
     if nginx.unit:
         status, said, _ = _run(["systemctl", "start", nginx.unit])
     else:
-        status, said, _ = _run(command(nginx))
+        status, said, _ = _run(command(nginx, "-g", "daemon on;"))
+    if '"daemon" directive is duplicate' in said:
+        raise NginxError(
+            "nginx does not run, and its configuration has daemon off: start it by what runs it"
+        )
     if status:
-        said = f"{said}\n{_since(nginx.error_log, offset)}"
+        said = f"{said}\n{since(nginx.error_log, offset)}"
         raise NginxError(f"nginx does not start: {_explained(words_of(said))}")
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     while not (pid := master(nginx)) or not workers(pid):
         if time.monotonic() > deadline:
-            said = words_of(_since(nginx.error_log, offset)) or f"no workers of {nginx.pidfile}"
+            said = words_of(since(nginx.error_log, offset)) or f"no workers of {nginx.pidfile}"
             raise NginxError(f"nginx does not start: {_explained(said)}")
         time.sleep(_PAUSE)
+
+
+def _is_run_by_systemd(nginx: Nginx) -> bool:
+    return bool(nginx.unit) and not _run(["systemctl", "is-active", "--quiet", nginx.unit])[0]
 
 
 def stop(nginx: Nginx) -> None:
@@ -138,7 +147,7 @@ def stop(nginx: Nginx) -> None:
     pid = master(nginx)
     if not pid:
         return
-    if nginx.unit:
+    if _is_run_by_systemd(nginx):
         _run(["systemctl", "stop", nginx.unit])
     else:
         os.kill(pid, signal.SIGQUIT)
@@ -151,9 +160,9 @@ def stop(nginx: Nginx) -> None:
 
 def reload(nginx: Nginx, pid: int) -> None:
     """Reload and see that new workers took over; raises NginxError with nginx's own words."""
-    offset = _size(nginx.error_log)
+    offset = size(nginx.error_log)
     before = workers(pid)
-    if nginx.unit:
+    if _is_run_by_systemd(nginx):
         status, said, _ = _run(["systemctl", "reload", nginx.unit])
         if status:
             raise NginxError(f"systemctl reload {nginx.unit}: {words_of(said)}")
@@ -167,7 +176,7 @@ def reload(nginx: Nginx, pid: int) -> None:
         now = workers(pid)
         if now and not now & before:
             return
-        said = _since(nginx.error_log, offset)
+        said = since(nginx.error_log, offset)
         if _has_given_up(said):
             raise NginxError(f"nginx did not take the reload: {_explained(words_of(said))}")
         if not _title(pid).startswith(_MASTER):
@@ -184,14 +193,20 @@ def _has_given_up(said: str) -> bool:
     return any("bind() to" not in each for each in lines)
 
 
-def _size(path: str) -> int:
+def complaint(nginx: Nginx, offset: int) -> str:
+    """`` (connect() to ... failed)``: what the error log says of upstreams since an offset."""
+    found = _UPSTREAM.search(since(nginx.error_log, offset))
+    return f" ({found[1]})" if found else ""
+
+
+def size(path: str) -> int:
     try:
         return os.stat(path).st_size if path else 0
     except OSError:
         return 0
 
 
-def _since(path: str, offset: int) -> str:
+def since(path: str, offset: int) -> str:
     if not path:
         return ""
     try:

@@ -6,10 +6,13 @@ bounds.  Unknown keys are mistakes.
 """
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from quaich.nginx import checks
 from quaich.nginx.fields import Fields, Wrong, choice, flag, number, seconds, size
 from quaich.values import dataclass
+
+T = TypeVar("T")
 
 PROTOCOLS = ("uwsgi", "http", "scgi", "fastcgi")
 TLS_KINDS = ("none", "files", "certbot", "acme")
@@ -217,7 +220,7 @@ def _agree(fields: Fields, made: Front) -> None:
         fields.refuse("listen", f"{made.tls.port} is the port of HTTPS, tls.port")
 
 
-def _once(fields: Fields, key: str, values: tuple[object, ...]) -> tuple:  # type: ignore[type-arg]
+def _once(fields: Fields, key: str, values: tuple[T, ...]) -> tuple[T, ...]:
     for number_, each in enumerate(values):
         if each in values[:number_]:
             shown = f"{each.address}:{each.port}" if isinstance(each, Listen) else each

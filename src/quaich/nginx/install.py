@@ -4,13 +4,12 @@ The machine's own is described by its binary and its main configuration; a priva
 prefix, in files that are all quaich's.  Nothing is changed here.
 """
 
-import gzip
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 
-from quaich.nginx import abilities
+from quaich.nginx import abilities, lintfacts
 from quaich.nginx.abilities import Abilities
 from quaich.nginx.errors import NginxError
 from quaich.nginx.tree import Disk, Tree, parse
@@ -18,13 +17,11 @@ from quaich.values import dataclass
 
 __all__ = ["Nginx", "NginxError", "private", "remarks", "system"]
 
-_ALSO = "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin:/sbin"
+_ALSO = "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin"
 _SYSTEMD = "/run/systemd/system"
 # Dynamic modules that are worth loading into an nginx of quaich's own.
-_USEFUL = ("http_brotli_filter", "http_brotli_static", "http_acme")
+_USEFUL = ("http_brotli_filter", "http_brotli_static")
 _TIMEOUT = 20
-_UWSGI_CVE = "CVE-2026-42946"
-_UWSGI_CVE_FIXED = (1, 30, 1)
 
 
 @dataclass(frozen=True)
@@ -103,13 +100,10 @@ def private(prefix: str, port: int) -> Nginx:
 
 def remarks(nginx: Nginx) -> list[str]:
     """What an operator should know of this nginx, a line each."""
-    if nginx.abilities.since(*_UWSGI_CVE_FIXED) or _changelog_names(_UWSGI_CVE):
+    flawed = lintfacts.flawed(nginx.program, nginx.abilities.version)
+    if not flawed:
         return []
-    text = (
-        f"nginx {nginx.abilities.release}: {_UWSGI_CVE}, of its uwsgi module, is fixed in 1.30.1; "
-        "ask your distribution whether its package has the fix"
-    )
-    return [text]
+    return [f"{flawed} lacks the repair of its uwsgi module ({lintfacts.FLAW}); update it"]
 
 
 def _found(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -181,7 +175,9 @@ def _sites(tree: Tree, directory: str) -> tuple[str, str]:
         where, _, pattern = each.rpartition("/")
         available = os.path.join(os.path.dirname(where), "sites-available")
         if where.endswith("/sites-enabled") and pattern in ("*", "*.conf"):
-            return (available, where) if os.path.isdir(available) else (where, "")
+            # Where every file is read, those of a change under way must be elsewhere.
+            apart = available if os.path.isdir(available) else f"{directory}/quaich/sites"
+            return apart, where
     for each in included:
         where, _, pattern = each.rpartition("/")
         if pattern in ("*.conf", "quaich-*.conf"):
@@ -190,15 +186,3 @@ def _sites(tree: Tree, directory: str) -> tuple[str, str]:
         f"{tree.place}: expected http {{ include ...; }} of a directory of sites, such as "
         f"{directory}/conf.d/*.conf"
     )
-
-
-def _changelog_names(text: str) -> bool:
-    for package in ("nginx", "nginx-core", "nginx-common"):
-        path = f"/usr/share/doc/{package}/changelog.Debian.gz"
-        try:
-            with gzip.open(path, "rt", encoding="utf-8", errors="replace") as file:
-                if text in file.read():
-                    return True
-        except (OSError, EOFError):
-            continue
-    return False

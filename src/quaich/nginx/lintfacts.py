@@ -71,7 +71,7 @@ def flawed(binary: str, found: tuple[int, ...]) -> str:
     if not found or found >= _REPAIRED:
         return ""
     shown = f"nginx {'.'.join(map(str, found))}"
-    if binary == "/usr/sbin/nginx":
+    if os.path.realpath(binary) == "/usr/sbin/nginx":
         status, text, _ = _output("dpkg-query", "-W", "-f=${Version}", "nginx")
         if status == 0 and text:
             changes = _changes("/usr/share/doc/nginx*/changelog.Debian.gz")

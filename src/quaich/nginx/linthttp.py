@@ -43,7 +43,7 @@ def _zones(http: Directive) -> Iterator[Diagnostic]:
         ):
             continue
         # The same line of a file that is included twice.
-        if known.place != each.place:
+        if (known.name, known.place) != (each.name, each.place):
             text = f"the name {zone} is that of another zone ({known.name}, {known.place})"
             yield diagnose("QN036", text, each.place)
     for each in http.all("upstream"):
@@ -130,7 +130,7 @@ def _is_private(name: str) -> bool:
 def _own_file(http: Directive, found: Sequence[Pass]) -> Iterator[Diagnostic]:
     directories = any("*" in part for each in http.all("include") for part in each.args)
     mine = [each for each in _passing(found) if each.file == http.file]
-    if mine and not directories:
+    if mine and not directories and not http.is_partial:
         yield diagnose("QN052", "the site stands in the file that belongs to nginx", mine[0].place)
 
 

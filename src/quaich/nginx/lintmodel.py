@@ -143,7 +143,7 @@ def is_known(directive: Directive) -> bool:
     if isinstance(root, Tree) and root.faults:
         return False
     blocks = (directive, *around) if directive.is_block else around
-    return any(block.name == "http" for block in around) and not any(
+    return any(block.name == "http" for block in blocks) and not any(
         block.is_partial for block in blocks
     )
 

@@ -136,6 +136,7 @@ def _files(nginx: Nginx) -> Iterator[str]:
 
 def swap(nginx: Nginx, changes: Mapping[str, str | None]) -> None:
     """Make the files these texts, and remove those without one; the old ones are kept."""
+    os.makedirs(nginx.sites, mode=0o755, exist_ok=True)
     for path, text in changes.items():
         if text is not None:
             _write(f"{path}{_NEW}", text)

@@ -263,4 +263,5 @@ def _default(
     plain = each.address.strip("[]").replace(":", "_")
     owner = f"{plain}-{each.port}{suffix}" if plain else f"{each.port}{suffix}"
     body = write([block("server", [], [*listens, *inside])])
-    return f"quaich-default-{owner}.conf", mark(DEFAULT, owner, body) + body
+    # No site has a name with a dot in it.
+    return f"quaich-default.{owner}.conf", mark(DEFAULT, owner, body) + body

@@ -54,9 +54,8 @@ def certificate(front: Front, nginx: Abilities) -> Iterator[Directive]:
         yield line("acme_certificate", name(front, "acme"))
         yield line("ssl_certificate", Raw("$acme_certificate"))
         yield line("ssl_certificate_key", Raw("$acme_certificate_key"))
-        yield line("ssl_certificate_cache", "max=2")
-        if front.resolver:
-            yield line("resolver", *front.resolver)
+        if nginx.since(1, 27, 4):
+            yield line("ssl_certificate_cache", "max=2")
     else:
         chain, key = files(front)
         yield line("ssl_certificate", chain)

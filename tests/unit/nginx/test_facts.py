@@ -1,9 +1,13 @@
 """The facts of a site: what is accepted, and how each mistake is said."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from quaich.errors import QuaichError
 from quaich.nginx.facts import Cache, Front, Limit, Listen, Server, Static, front
+from quaich.nginx.fields import Fields
 
 GOOD: dict[str, object] = {"hosts": ["a.example"], "servers": ["unix:/run/a.sock"]}
 
@@ -196,3 +200,42 @@ def test_maintenance_that_is_off() -> None:
     closed = made(maintenance={}).maintenance
     assert closed is not None
     assert closed.retry_after == 300
+
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "site.md"
+
+
+def test_the_reference_has_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: dict[str, set[str]] = {}
+    done = Fields.done
+
+    def noted(self: Fields) -> None:
+        known.setdefault(self._prefix, set()).update(self._known)
+        done(self)
+
+    monkeypatch.setattr(Fields, "done", noted)
+    some = {"url": "/a/", "path": "/srv"}
+    made(
+        static=[some],
+        internal=[{**some, "url": "/b/"}],
+        limit=[{"path": "/l", "rate": "1/s"}],
+        cache=[{"path": "/c"}],
+        tls={"certificate": "/c", "key": "/k"},
+        maintenance={},
+    )
+    text = REFERENCE.read_text()
+    tables = {"static", "internal", "limit", "cache", "tls", "maintenance"}
+    for prefix, keys in known.items():
+        name = prefix.removesuffix(".").partition("[")[0]
+        section = re.search(rf"## \[+{re.escape(name)}\]+\n(.*?)(?=\n## |\Z)", text, re.DOTALL)
+        assert section, name
+        for key in keys - tables:
+            assert f"`{key}`" in section[1], f"{name}: {key}"
+
+
+def test_the_keys_of_the_reference_are_known() -> None:
+    text = REFERENCE.read_text().partition("A table in `servers`")[0]
+    for key in re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE):
+        with pytest.raises(QuaichError) as caught:
+            front({**GOOD, key: object()}, site="shop", place="x")
+        assert "no such key" not in str(caught.value)

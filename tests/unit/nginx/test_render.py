@@ -42,7 +42,7 @@ def test_the_files() -> None:
     files = render(facts(), DEBIAN)
     names = sorted(re.sub("[0-9a-f]{12}", "HASH", name) for name in files)
     assert names == [
-        "quaich-default-80.conf",
+        "quaich-default.80.conf",
         "quaich-shop.conf",
         "shop-HASH/headers",
         "shop-HASH/params",
@@ -62,7 +62,7 @@ def test_the_same_facts_are_the_same_files() -> None:
 def test_the_default_server_depends_on_the_port_alone() -> None:
     one = render(facts(), DEBIAN)
     other = render(facts("other", hosts=["b.example"], http2=False, compress=False), DEBIAN)
-    assert one["quaich-default-80.conf"] == other["quaich-default-80.conf"]
+    assert one["quaich-default.80.conf"] == other["quaich-default.80.conf"]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -108,16 +108,16 @@ def test_http2_by_version() -> None:
 def test_http3_where_it_is_built() -> None:
     found = lines(MIDDLE, tls=TLS, http3=True)
     assert "listen 443 quic" in found
-    default = lines(MIDDLE, "quaich-default-443-quic.conf", tls=TLS, http3=True)
+    default = lines(MIDDLE, "quaich-default.443-quic.conf", tls=TLS, http3=True)
     assert "listen 443 quic reuseport default_server" in default
     with pytest.raises(NginxError, match="built without http_v3_module, which http3 needs"):
         render(facts(tls=TLS, http3=True), DEBIAN)
 
 
 def test_the_unknown_host_is_refused_in_tls_where_that_is_known() -> None:
-    assert "quaich-default-443.conf" not in render(facts(tls=TLS), OLD)
-    assert "ssl_reject_handshake on" in lines(DEBIAN, "quaich-default-443.conf", tls=TLS)
-    assert set(render(facts(default_server=False), DEBIAN)) & {"quaich-default-80.conf"} == set()
+    assert "quaich-default.443.conf" not in render(facts(tls=TLS), OLD)
+    assert "ssl_reject_handshake on" in lines(DEBIAN, "quaich-default.443.conf", tls=TLS)
+    assert set(render(facts(default_server=False), DEBIAN)) & {"quaich-default.80.conf"} == set()
 
 
 def test_groups_and_tickets_by_version() -> None:

@@ -102,7 +102,9 @@ def test_another_reader_reads_the_same(tmp_path: Path) -> None:
 
     def plain(directive: dict[str, object]) -> tuple[object, ...]:
         inside = [plain(each) for each in directive.get("block", [])]  # type: ignore[attr-defined]
-        return (directive["directive"], tuple(directive["args"]), inside)  # type: ignore[arg-type]
+        # crossplane leaves two backslashes where nginx reads one.
+        args = [each.replace("\\\\", "\\") for each in directive["args"]]  # type: ignore[attr-defined]
+        return (directive["directive"], tuple(args), inside)
 
     assert found["status"] == "ok"
     assert [plain(each) for each in found["config"][0]["parsed"]] == [
