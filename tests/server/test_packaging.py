@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from quaich.machine import unit
 from tests.conftest import StartServer
 from tests.server.test_lifecycle import get, listening, write
 from tests.server.test_service import can_unshare, children, gone, log_address
 from tests.support.processes import wait_until
 from tests.support.server import START, environment, install_commands
+
+# The unit that quaich setup writes.
+SITES = unit.NAME
 
 # What OpenRC does with a script's variables, in the words of a shell.
 OPENRC = """
@@ -115,15 +119,18 @@ def test_openrc(root: Path, place: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-@pytest.mark.parametrize("name", ["quaich@.service", "quaich@.socket"])
+@pytest.mark.parametrize(
+    "name", ["quaich@.service", "quaich@.socket", "quaich-report.timer", SITES]
+)
 def test_systemd_units(root: Path, place: Path, name: str) -> None:
-    for each in ("quaich@.service", "quaich@.socket"):
-        text = (root / "packaging" / "systemd" / each).read_text()
-        text = text.replace("/usr/bin/quaich", "/bin/true")
-        (place / each).write_text(text)
-    unit = place / name.replace("@", "@shop")
-    unit.symlink_to(place / name)
-    done = shell(place, ["systemd-analyze", "verify", "--man=no", str(unit)])
+    texts = {path.name: path.read_text() for path in (root / "packaging/systemd").iterdir()}
+    texts[SITES] = unit.system(("/usr/bin/quaich",), "/var/lib/quaich")
+    for each, text in texts.items():
+        (place / each).write_text(text.replace("/usr/bin/quaich", "/bin/true"))
+    if "@" in name:
+        (place / name.replace("@", "@shop")).symlink_to(place / name)
+    path = place / name.replace("@", "@shop")
+    done = shell(place, ["systemd-analyze", "verify", "--man=no", str(path)])
     ours = [line for line in done.stderr.splitlines() if "quaich" in line]
     assert ours == []
 

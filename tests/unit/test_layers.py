@@ -24,6 +24,7 @@ LAYERS = {
     "worker": 4,
     "master": 5,
     "nginx": 5,
+    "machine": 5,
     "deploy": 6,
     "cli": 7,
     "__main__": 8,

@@ -17,6 +17,7 @@ from quaich.config.codes import NOTE, WARNING, diagnose
 from quaich.config.effective import Config
 from quaich.errors import ConfigError
 from quaich.log.file import Target
+from quaich.machine.ports import listeners
 from quaich.net.address import Address, Kind, parse
 from quaich.values import replace
 
@@ -172,22 +173,7 @@ def _tcp(spec: ListenSpec, address: Address) -> Iterator[Diagnostic]:
 
 def _owner(port: int) -> str:
     """The process that listens on a port, as far as this user may see: its pid and name."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(table, encoding="ascii") as file:
-                rows = [line.split() for line in file][1:]
-        except OSError:
-            continue
-        inodes |= {row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            fds = os.listdir(f"/proc/{pid}/fd")
-            links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in fds}
-            if links & {f"socket:[{inode}]" for inode in inodes}:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().decode("utf-8", "replace").split("\0")
-                return f"pid {pid} ({' '.join(words).strip()[:60]})"
-        except OSError:
-            continue
+    for each in listeners([port]):
+        if each.pid:
+            return f"pid {each.pid} ({' '.join(each.command)[:60]})"
     return ""

@@ -1,8 +1,10 @@
-"""Lines of a request log, taken apart again: uWSGI's default format, or JSON; and filters for them.
+"""Lines of a request log, taken apart again, and filters for them.
 
-Pure.  What is not a request line (a traceback, a word of the master) is none, and no mistake.
+uWSGI's default format, JSON, and the common and combined formats of web servers.  Pure.  What is
+not a request line (a traceback, a word of the master) is none, and no mistake.
 """
 
+import functools
 import json
 import re
 import time
@@ -19,12 +21,18 @@ _LINE = re.compile(
     r"(?P<method>\S+) (?P<uri>.*) => generated \d+ bytes in (?P<took>\d+) (?P<unit>msecs|micros)"
     r".* \((?P<protocol>\S*) (?P<status>\d{3})\) "
 )
+_COMMON = re.compile(
+    r"(?P<address>\S+) \S+ .*?\[(?P<date>\d\d/[A-Z][a-z]{2}/\d{4}:[\d:]{8} [+-]\d{4})\] "
+    r'"(?P<method>[A-Z]+) (?P<uri>[^ "]*)[^"]*" (?P<status>[1-5]\d\d) (?:\d+|-)'
+    r'(?: "[^"]*" "(?P<agent>[^"]*)")?'
+)
 _NAMES = {
     "status": ("status",),
     "method": ("method", "request_method"),
     "uri": ("uri", "request_uri", "path", "path_info"),
     "address": ("remote", "address", "addr", "remote_addr", "client"),
     "when": ("time", "timestamp", "ts", "date", "@timestamp"),
+    "agent": ("user_agent", "agent", "http_user_agent"),
 }
 _DURATIONS = {
     "total_us": 0.000001,
@@ -35,6 +43,8 @@ _DURATIONS = {
     "micros": 0.000001,
     "microseconds": 0.000001,
 }
+# The year 5138; a number beyond is neither a time nor a duration.
+_MOST_SECONDS = 1e11
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _STATUS = re.compile(r"[1-5](?:\d\d|xx)")
@@ -42,7 +52,10 @@ _STATUS = re.compile(r"[1-5](?:\d\d|xx)")
 
 @dataclass(frozen=True)
 class Entry:
-    """A request: when it was logged (seconds of the calendar, 0 unknown), and how it went."""
+    """A request: when it was logged (seconds of the calendar, 0 unknown), and how it went.
+
+    ``seconds`` is 0 in a format that does not tell it.
+    """
 
     when: float
     status: int
@@ -50,6 +63,7 @@ class Entry:
     method: str
     uri: str
     address: str
+    agent: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,14 +116,36 @@ def read(line: str) -> Entry | None:
         return _read_json(line)
     match = _LINE.match(line)
     if match is None:
-        return None
-    try:
-        when = time.mktime(time.strptime(match["date"], "%a %b %d %H:%M:%S %Y"))
-    except (ValueError, OverflowError):
-        when = 0.0
+        return _read_common(line)
+    when = _local(match["date"])
     took = int(match["took"]) * (0.001 if match["unit"] == "msecs" else 0.000001)
     return Entry(
         *(when, int(match["status"]), took, match["method"], match["uri"], match["address"])
+    )
+
+
+@functools.lru_cache(8)
+def _local(date: str) -> float:
+    """A date in uWSGI's form; many lines have the same."""
+    try:
+        return time.mktime(time.strptime(date, "%a %b %d %H:%M:%S %Y"))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _read_common(line: str) -> Entry | None:
+    match = _COMMON.match(line)
+    if match is None:
+        return None
+    from datetime import datetime
+
+    try:
+        when = datetime.strptime(match["date"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
+    except (ValueError, OverflowError):
+        when = 0.0
+    return Entry(
+        *(when, int(match["status"]), 0.0, match["method"], match["uri"], match["address"]),
+        match["agent"] or "",
     )
 
 
@@ -117,22 +153,23 @@ def _read_json(line: str) -> Entry | None:
     try:
         data = json.loads(line)
         status = int(_first(data, "status", 0))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     if not 100 <= status <= 599:
         return None
     took = 0.0
     for name, factor in _DURATIONS.items():
         if isinstance(data.get(name), int | float):
-            took = data[name] * factor
+            took = data[name] * factor if 0 <= data[name] <= _MOST_SECONDS / factor else 0.0
             break
     return Entry(
-        _when(_first(data, "when", 0)),
+        moment(_first(data, "when", 0)),
         status,
         took,
         str(_first(data, "method", "")),
         str(_first(data, "uri", "")),
         str(_first(data, "address", "")),
+        str(_first(data, "agent", "")),
     )
 
 
@@ -140,9 +177,11 @@ def _first(data: Mapping[str, Any], what: str, default: Any) -> Any:
     return next((data[name] for name in _NAMES[what] if name in data), default)
 
 
-def _when(value: Any) -> float:
+def moment(value: Any) -> float:
+    """A time as JSON has it, in seconds of the calendar; 0 if it is none."""
     if isinstance(value, int | float):
-        return float(value)
+        # Anything else, infinity too, is no time.
+        return float(value) if 0 <= value <= _MOST_SECONDS else 0.0
     from datetime import datetime
 
     text = str(value)

@@ -8,8 +8,9 @@ it, so that small commands start fast.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from quaich.cli.output import show
 from quaich.errors import QuaichError, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
 Commands: serve, check, config, explain, migrate, nginx, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
+Deploying: setup, new, dev, doctor, report, deploy, rollback, promote, releases, destroy
+Sites:    sites, start, restart, env, exec, run, shell, maintenance, lock, unlock, audit
 More:     quaich serve --help, quaich --help
 """
 
@@ -47,18 +50,6 @@ def main(argv: Sequence[str]) -> int:
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _print(text: str, stream: TextIO | None = None) -> int:
-    """Write to a reader who may leave early (``quaich --help | head``); always succeeds."""
-    stream = stream or sys.stdout
-    try:
-        stream.write(text)
-        stream.flush()
-    except OSError:
-        # Whatever is still buffered would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return 0
 
 
 def entry() -> int:
@@ -97,8 +88,7 @@ def _dispatch(argv: list[str]) -> int:
 def _unknown_command(word: str) -> UsageError:
     from quaich.config.suggest import nearest
 
-    # What other servers call it: "restart" is nearer to restore, which is quite another thing.
-    found = {"restart": "reload", "start": "serve"}.get(word) or nearest(word, _COMMANDS)
+    found = nearest(word, _COMMANDS)
     if found:
         return UsageError(f'unknown command "{word}"; did you mean quaich {found}?')
     if word.endswith((".py", ".wsgi")) or ":" in word:
@@ -166,11 +156,11 @@ def _start(argv: list[str], door: str) -> tuple[int, str]:
     reading = pending.wait()
     stdin = reading.stdin
     for text in reading.printed:
-        _print(f"{text}\n", sys.stderr)
+        show(f"{text}\n", sys.stderr)
     if reading.action:
         return _act(argv, reading), reading.fallback
     if reading.shown:
-        _print(reading.shown, sys.stderr)
+        show(reading.shown, sys.stderr)
     return start(reading.config, reload), reading.fallback
 
 
@@ -183,9 +173,9 @@ def _act(argv: list[str], reading: "Reading") -> int:
     if reading.action == "dump-options":
         from quaich.config.options import COMPATIBLE_NAMES
 
-        return _print("".join(f"{name}\n" for name in COMPATIBLE_NAMES))
+        return show("".join(f"{name}\n" for name in COMPATIBLE_NAMES))
     if reading.action in ("exit", "get"):
-        _print("".join(f"{text}\n" for text in reading.output))
+        show("".join(f"{text}\n" for text in reading.output))
         return reading.status
     from quaich.cli import errands
 
@@ -196,18 +186,18 @@ def _help_options(program: str) -> int:
     from quaich.config import help as texts
 
     if program == "serve":
-        return _print(texts.modern_help())
-    return _print(texts.compatible_help("uwsgi" if _called_uwsgi(program) else "quaich"))
+        return show(texts.modern_help())
+    return show(texts.compatible_help("uwsgi" if _called_uwsgi(program) else "quaich"))
 
 
 def _version(argv: list[str]) -> int:
     from quaich.cli.version import describe
 
-    return _print(f"{describe()}\n")
+    return show(f"{describe()}\n")
 
 
 def _help(argv: list[str]) -> int:
-    return _print(USAGE)
+    return show(USAGE)
 
 
 def _later(module: str) -> Callable[[list[str]], int]:
@@ -228,7 +218,6 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "config": _later("configcmd"),
     "explain": _later("explain"),
     "migrate": _later("migrate"),
-    "nginx": _later("nginxcmd"),
     "reload": _later("operate"),
     "stop": _later("operate"),
     "status": _later("operate"),
@@ -239,6 +228,28 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "scale": _later("operate"),
     "upgrade": _later("operate"),
     "restore": _later("operate"),
+    "setup": _later("setup"),
+    "new": _later("newcmd"),
+    "dev": _later("dev"),
+    "doctor": _later("doctor"),
+    "report": _later("report"),
+    "deploy": _later("deploycmd"),
+    "rollback": _later("deploycmd"),
+    "promote": _later("deploycmd"),
+    "releases": _later("deploycmd"),
+    "sites": _later("sitecmd"),
+    "start": _later("sitecmd"),
+    "restart": _later("sitecmd"),
+    "maintenance": _later("sitecmd"),
+    "env": _later("sitecmd"),
+    "exec": _later("sitecmd"),
+    "run": _later("sitecmd"),
+    "shell": _later("sitecmd"),
+    "lock": _later("sitecmd"),
+    "unlock": _later("sitecmd"),
+    "audit": _later("sitecmd"),
+    "destroy": _later("sitecmd"),
+    "nginx": _later("nginxcmd"),
     "help": _help,
     "version": _version,
 }

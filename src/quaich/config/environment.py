@@ -24,6 +24,11 @@ _NOT_OPTIONS = frozenset(
         # How quaich itself is built and its needs are installed, see setup.py and the Makefile.
         "QUAICH_PURE",
         "QUAICH_APT",
+        # Where sites are, and what quaich dev tells the application.
+        "QUAICH_PREFIX",
+        "QUAICH_DEV",
+        "QUAICH_DEV_APP",
+        "QUAICH_DEV_STATIC",
     )
 )
 

@@ -1,8 +1,10 @@
 """Where a server and the commands that look for it meet: a directory of control sockets.
 
-Each server has ``PID.sock`` in it.  The directory belongs to the server's user and nobody else may
-look inside; one that is somebody else's, a link, or open to others is passed over.  For root it is
-/run/quaich, for others the user's own run directory, or else a directory in /tmp.
+Each server has ``PID.sock`` in it, which only its user may connect to.  The directory belongs to
+that user, and one that is somebody else's, a link, or that others may write to is passed over.  For
+root it is /run/quaich, which others may pass through, since the sockets of deployed sites are below
+it and nginx's workers are not root; for others the user's own run directory, or else a directory in
+/tmp.
 """
 
 import os
@@ -34,7 +36,7 @@ def prepare(uid: int, environ: Mapping[str, str]) -> tuple[str, str]:
     reasons = []
     for path in directories(uid, environ):
         try:
-            os.mkdir(path, 0o700)
+            os.mkdir(path, 0o700 if uid else 0o711)
         except FileExistsError:
             pass
         except OSError as error:
@@ -57,8 +59,8 @@ def fault_of(path: str, uid: int) -> str:
         return "not a directory"
     if info.st_uid != uid:
         return f"it belongs to user {info.st_uid}"
-    if info.st_mode & 0o077:
-        return f"others may use it (mode {stat.S_IMODE(info.st_mode):o}, expected 700)"
+    if info.st_mode & 0o022:
+        return f"others may write to it (mode {stat.S_IMODE(info.st_mode):o}, expected 700)"
     return ""
 
 

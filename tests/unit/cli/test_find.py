@@ -54,7 +54,7 @@ def test_the_only_server(meeting: Path, listen: Listen, tmp_path: Path) -> None:
         find.find(None, None, {})
     assert f"--control, of {meeting}/70.sock (pid " in str(caught.value)
     assert str(caught.value).endswith(f"{meeting}/72.sock (pid 72)")
-    meeting.chmod(0o755)
+    meeting.chmod(0o775)
     with pytest.raises(NoServer):
         find.find(None, None, {})
 

@@ -28,8 +28,10 @@ def test_faults_of_a_directory(tmp_path: Path) -> None:
     assert rendezvous.fault_of(str(link), uid) == "not a directory"
     assert rendezvous.fault_of(str(tmp_path / "none"), uid) == "no such file or directory"
     assert rendezvous.fault_of(str(directory), uid + 1) == f"it belongs to user {uid}"
-    directory.chmod(0o750)
-    assert "others may use it (mode 750, expected 700)" in rendezvous.fault_of(str(directory), uid)
+    directory.chmod(0o755)
+    assert rendezvous.fault_of(str(directory), uid) == ""
+    directory.chmod(0o770)
+    assert "others may write to it (mode 770, expec" in rendezvous.fault_of(str(directory), uid)
 
 
 def test_somebody_elses_directory_is_passed_over(
@@ -40,12 +42,12 @@ def test_somebody_elses_directory_is_passed_over(
     bad.chmod(0o777)
     monkeypatch.setattr(rendezvous, "directories", lambda uid, environ: [str(bad), str(good)])
     assert rendezvous.prepare(os.geteuid(), {}) == (str(good), "")
-    assert good.stat().st_mode & 0o777 == 0o700
+    assert good.stat().st_mode & 0o777 == (0o700 if os.geteuid() else 0o711)
     good.chmod(0o777)
     path, reason = rendezvous.prepare(os.geteuid(), {})
     assert path == ""
-    assert f"{bad}: others may use it" in reason
-    assert f"{good}: others may use it" in reason
+    assert f"{bad}: others may write to it" in reason
+    assert f"{good}: others may write to it" in reason
 
 
 def test_only_dead_sockets_are_swept(tmp_path: Path) -> None:

@@ -9,14 +9,23 @@ longer given is not used again.  ``quaich explain`` and the reference page read 
 import re
 
 from quaich.config.base import Diagnostic
-from quaich.config.codes import environment, language, nginx, nginxsite, setup, sources, support
+from quaich.config.codes import (
+    environment,
+    language,
+    machine,
+    nginx,
+    nginxsite,
+    setup,
+    sources,
+    support,
+)
 from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
 
 __all__ = ["CODES", "ERROR", "NOTE", "WARNING", "Code", "diagnose"]
 
 CODES = {
     row.code: row
-    for module in (setup, language, sources, support, environment)
+    for module in (setup, language, sources, support, environment, machine)
     for row in module.CODES
 } | {row.code: row for row in sorted((*nginx.CODES, *nginxsite.CODES), key=lambda row: row.code)}
 

@@ -1,0 +1,156 @@
+"""QX43x and QX44x: the machine that sites live on, as ``quaich doctor`` sees it."""
+
+from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
+
+CODES = (
+    Code(
+        "QX430",
+        WARNING,
+        "nginx is not installed",
+        "No program called nginx is found.",
+        "Sites can be served by their own sockets only: no TLS renewal, no static files, no "
+        "protection from slow networks.",
+        "quaich setup installs it.",
+    ),
+    Code(
+        "QX431",
+        WARNING,
+        "nginx has a known hole",
+        "The version of nginx is affected by a vulnerability that concerns sites like these, and "
+        "the changelog of its package does not name the fix.",
+        "What the advisory says; distributions mend old versions, which is why the package is "
+        "asked and not nginx -v.",
+        "Update the package: apt-get update && apt-get install nginx, or dnf upgrade nginx.",
+    ),
+    Code(
+        "QX432",
+        WARNING,
+        "nginx lacks a module",
+        "This nginx was built without a module that sites use.",
+        "A directive of that module makes the whole configuration invalid.",
+        "Install the distribution's package, or build nginx with the option that is named.",
+    ),
+    Code(
+        "QX433",
+        WARNING,
+        "nginx does not run",
+        "nginx is installed and no process of it listens.",
+        "No site is reached.",
+        "systemctl enable --now nginx (without systemd: service nginx start); if it fails, "
+        "nginx -t says why.",
+    ),
+    Code(
+        "QX434",
+        WARNING,
+        "this Python cannot make virtual environments",
+        "The modules venv or ensurepip are missing.",
+        "quaich new and quaich deploy cannot install what an application needs.",
+        "quaich setup installs the package, python3-venv on Debian and Ubuntu.",
+    ),
+    Code(
+        "QX435",
+        NOTE,
+        "the kernel's queue for connections is short",
+        "net.core.somaxconn is less than 1024.",
+        "While all workers are busy, clients beyond it are refused: nginx answers 502 at once.",
+        "sysctl -w net.core.somaxconn=4096, and the same line in /etc/sysctl.d/.",
+    ),
+    Code(
+        "QX436",
+        WARNING,
+        "few files may be open",
+        "The limit of open files of a server is less than 1024, or cannot be raised to 4096.",
+        "Each connection takes one: with few, connections wait under load.",
+        "LimitNOFILE=65536 in the unit, max-fd = 65536 in the configuration, or limits.conf.",
+    ),
+    Code(
+        "QX437",
+        WARNING,
+        "the clock is not synchronised",
+        "The kernel's clock is not kept by NTP.",
+        "Certificates seem expired, sessions and signed links fail, logs cannot be compared.",
+        "timedatectl set-ntp true, or install chrony. In a container the host's clock counts.",
+    ),
+    Code(
+        "QX438",
+        WARNING,
+        "no firewall is active",
+        "Neither ufw nor firewalld is active, and nftables filters nothing that comes in.",
+        "Whatever listens on a public address is reached by everybody, by mistake too.",
+        "quaich doctor --suggest shows the commands. A provider's firewall is not seen from here.",
+    ),
+    Code(
+        "QX439",
+        WARNING,
+        "the firewall does not let visitors in",
+        "A firewall is active and no rule that could be understood opens the port of the sites.",
+        "The sites answer on this machine and nowhere else.",
+        "quaich doctor --suggest shows the commands.",
+    ),
+    Code(
+        "QX440",
+        NOTE,
+        "SELinux may keep nginx from the sites",
+        "SELinux is enforcing, and nginx may not connect to applications.",
+        "nginx answers 502, and its error log says permission denied.",
+        "setsebool -P httpd_can_network_connect on; for UNIX sockets, label them by semanage "
+        "fcontext -a -t httpd_var_run_t '/run/quaich(/.*)?' and restorecon.",
+    ),
+    Code(
+        "QX441",
+        WARNING,
+        "a disk is nearly full",
+        "Less than 10 % and less than 2 GiB are free where sites, logs or sockets are.",
+        "Deploys fail, uploads fail, log lines are lost. An error below 100 MiB.",
+        "Remove old logs and releases (keep in site.toml), or enlarge the disk.",
+    ),
+    Code(
+        "QX442",
+        WARNING,
+        "a disk can hold few more files",
+        "Less than 5 % of the inodes are free.",
+        "No file can be created, although there is space.",
+        "Find the directory with very many files: du --inodes -x / | sort -n | tail.",
+    ),
+    Code(
+        "QX443",
+        WARNING,
+        "little memory is left",
+        "Less than 5 % of the memory is available, or less than 64 MiB.",
+        "The kernel ends processes, usually the largest: a worker, or the database.",
+        "Fewer processes, reload-on-rss, or more memory.",
+    ),
+    Code(
+        "QX444",
+        ERROR,
+        "a site does not run",
+        "A site was deployed and its server does not run.",
+        "nginx answers 502 for it.",
+        "Start it (systemctl start quaich-site@SITE, or quaich start SITE); its log says why it "
+        "stopped.",
+    ),
+    Code(
+        "QX445",
+        ERROR,
+        "another server has the port",
+        "A program that is not nginx listens on the port of the sites.",
+        "nginx cannot bind it: it does not start, or a reload silently changes nothing.",
+        "Stop and disable the other server, or let the sites use another port.",
+    ),
+    Code(
+        "QX446",
+        WARNING,
+        "a site's secrets can be read by others",
+        "The file of a site's environment variables can be read by other users.",
+        "Every account of the machine, also one that was broken into, has the secrets.",
+        "chmod 600 FILE.",
+    ),
+    Code(
+        "QX447",
+        NOTE,
+        "the machine is not set up",
+        "quaich setup has steps left.",
+        "quaich deploy misses what they make.",
+        "quaich setup --dry-run shows them.",
+    ),
+)
