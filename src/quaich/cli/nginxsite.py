@@ -10,9 +10,12 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any
 
+from quaich.cli import arguments
+from quaich.cli.sayings import confirm
+from quaich.config import tomltext
+from quaich.config.document import Malformed
 from quaich.deploy import front as deployed
 from quaich.deploy import releases
 from quaich.deploy.layout import Layout, layout
@@ -56,8 +59,8 @@ def run(argv: Sequence[str]) -> int:
     return _apply(nginx, sites, options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> arguments.Parser:
+    parser = arguments.Parser(
         prog="quaich nginx",
         description="nginx's configuration of a site, from a table of facts.",
         epilog="quaich nginx lint has a help of its own.",
@@ -76,12 +79,10 @@ def _parser() -> argparse.ArgumentParser:
             metavar="SITE" if name == "remove" else "SITE|FILE.toml",
             help="the name of a site, or a file with a table [nginx]",
         )
-        each.add_argument("--json", action="store_true", help="print JSON")
+        changes = name in ("apply", "remove")
+        arguments.common(each, dry_run=changes, asks=changes)
         if name != "remove":
             each.add_argument("--site", default="", help="the site's name (the file's by default)")
-        if name in ("apply", "remove"):
-            each.add_argument("--dry-run", action="store_true", help="only show what would change")
-            each.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
 
@@ -108,15 +109,13 @@ def _table(path: str) -> dict[str, Any]:
         raise QuaichError(f"{path}: {error.strerror}") from None
     if len(data) > _MAX_BYTES:
         raise QuaichError(f"{path}: larger than {_MAX_BYTES >> 20} MiB")
+    tables: Any
     try:
         text = data.decode()
-        if path.endswith(".json"):
-            tables = json.loads(text)
-        else:
-            tomllib: Any = import_module("tomllib")
-            tables = tomllib.loads(text)
-    except ImportError:
-        raise QuaichError(f"{path}: TOML needs Python 3.11 or later; use JSON") from None
+        tables = json.loads(text) if path.endswith(".json") else tomltext.parse(text)
+    except Malformed as error:
+        place = f"{path}:{error.line}" if error.line else path
+        raise QuaichError(f"{place}: {error}") from None
     except (ValueError, RecursionError) as error:
         raise QuaichError(f"{path}: malformed: {error}") from None
     found = tables.get("nginx") if isinstance(tables, dict) else None
@@ -187,14 +186,8 @@ def _remove(nginx: Nginx, where: Layout, options: argparse.Namespace) -> int:
 
 
 def _agree(question: str, options: argparse.Namespace) -> None:
-    if options.yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("there is nobody to ask; add --yes to go on, or --dry-run to only look")
-    sys.stdout.write(f"{question} [y/N] ")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise QuaichError("nothing was changed")
+    if not options.yes:
+        confirm(question)
 
 
 def _told(
