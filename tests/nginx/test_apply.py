@@ -413,9 +413,14 @@ def test_the_nginx_of_a_machine(
     assert f"in {link}:" in refused(made, "other", servers=[backend.address])
     assert made.site("shop", servers=[backend.address]).is_reloaded
     Path(f"{path}.edited").unlink()
+    assert made.site("other", servers=[backend.address]).is_reloaded
     assert apply.remove(machine, "shop").is_reloaded
-    assert snapshot(machine) == empty
     assert made.get("shop.example").status == 204
+    control.stop(machine)
+    removed = apply.remove(machine, "other")
+    assert (removed.is_changed, removed.is_started) == (True, False)
+    assert not control.master(machine)
+    assert snapshot(machine) == empty
 
 
 def test_without_permission(sites: Sites, backend: Backend, tmp_path: Path) -> None:

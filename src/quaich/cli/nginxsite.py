@@ -198,10 +198,9 @@ def _told(
         if not done.is_changed:
             sys.stdout.write(f"{name}: nothing to change\n")
         else:
-            what = "started, verified" if done.is_started else "reloaded, verified"
             for path in done.files:
                 sys.stdout.write(f"{name}: {path}\n")
-            sys.stdout.write(f"{name}: nginx {'stopped' if done.is_stopped else what}\n")
+            sys.stdout.write(f"{name}: nginx {_outcome(done)}\n")
         for each in remarks:
             sys.stdout.write(f"{name}: note: {each}\n")
     return {
@@ -213,6 +212,14 @@ def _told(
         "files": list(done.files),
         "remarks": remarks,
     }
+
+
+def _outcome(done: Applied) -> str:
+    if done.is_stopped:
+        return "stopped"
+    if done.is_started:
+        return "started, verified"
+    return "reloaded, verified" if done.is_reloaded else "does not run"
 
 
 def _print_json(value: object) -> None:

@@ -245,7 +245,7 @@ def _change(
         is_tested = True
         if pid:
             control.reload(nginx, pid)
-        else:
+        elif files:
             control.start(nginx)
         offset = control.size(nginx.error_log)
         wrong = probe()
@@ -259,13 +259,15 @@ def _change(
         raise
     placing.commit(nginx, changes)
     placing.prune_snippets(nginx)
-    is_over = not files and nginx.is_private and not placing.ours(nginx)
+    is_over = bool(pid) and not files and nginx.is_private and not placing.ours(nginx)
     if is_over:
         control.stop(nginx)
     if not files:
         shutil.rmtree(f"{nginx.abilities.spool}/quaich-{site}-cache", ignore_errors=True)
-    said += remarks(nginx)
-    return Applied(True, bool(pid), not pid, is_over, tuple(changes), tuple(said))
+    if any("uwsgi_pass" in text for text in files.values()):
+        said += remarks(nginx)
+    is_started = bool(files) and not pid
+    return Applied(True, bool(pid), is_started, is_over, tuple(changes), tuple(said))
 
 
 def _back(nginx: Nginx, is_tested: bool, has_run: bool) -> str:
@@ -275,13 +277,13 @@ def _back(nginx: Nginx, is_tested: bool, has_run: bool) -> str:
     pid = control.master(nginx)
     if not is_tested or not pid:
         return "the old files are back"
-    if not has_run:
-        control.stop(nginx)
-        return "the old files are back, and nginx is stopped as before"
     wrong, _ = control.check(nginx)
     if wrong:
         return f"the old files are back, but nginx now refuses those: {wrong}"
     try:
+        if not has_run:
+            control.stop(nginx)
+            return "the old files are back, and nginx is stopped as before"
         control.reload(nginx, pid)
     except NginxError as error:
         return f"the old files are back, but {error}"
