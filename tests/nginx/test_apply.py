@@ -276,7 +276,7 @@ def dead(*args: object, **more: object) -> None:
 
 def die(sites: Sites, backend: Backend, where: str) -> None:
     """Change the steady site, and be killed on the way."""
-    old = Path(sites.nginx.sites) / "quaich-steady.conf.old"
+    old = Path(sites.nginx.sites) / "quaich-steady.conf.quaich-old"
     check = control.check
     if where == "renaming":
         os.replace = dead  # type: ignore[assignment]

@@ -1,10 +1,11 @@
 """Site files on disk: replaced so that the old ones are back after a failure, or a kill.
 
-A site file is written beside the old one as ``.new``; the old one is kept as ``.old``, empty where
-there was none; then the new one is renamed over it.  While a ``.old`` is there a change is under
-way, and whoever finds one afterwards puts it back.  Snippets are only ever added, under the hash of
-their contents, and removed when no site file names them.  Every file carries a mark in its first
-line; without that it is somebody else's, and neither replaced nor removed.
+A site file is written beside the old one as ``.quaich-new``; the old one is kept as
+``.quaich-old``, empty where there was none; then the new one is renamed over it.  While a
+``.quaich-old`` is there a change is under way, and whoever finds one afterwards puts it back.
+Snippets are only ever added, under the hash of their contents, and removed when no site file names
+them.  Every file carries a mark in its first line; without that it is somebody else's, and neither
+replaced nor removed.
 """
 
 import fcntl
@@ -22,8 +23,9 @@ from quaich.values import dataclass
 _MARK = re.compile(r"# quaich (site|default) (\S+) ([0-9a-f]{12}):.*\n")
 _OURS = re.compile(r"quaich-[a-z0-9._-]+\.conf")
 _SNIPPETS = re.compile(r"[a-z][a-z0-9-]*-[0-9a-f]{12}")
-_NEW = ".new"
-_OLD = ".old"
+_NEW = ".quaich-new"
+# No name that a person would give to a copy.
+_OLD = ".quaich-old"
 _EDITED = ".edited"
 
 
@@ -153,7 +155,7 @@ def swap(nginx: Nginx, changes: Mapping[str, str | None]) -> None:
 
 
 def _keep(path: str) -> None:
-    """Keep the old file; the ``.old`` appears whole or not at all."""
+    """Keep the old file; the copy appears whole or not at all."""
     _unlink(f"{path}{_OLD}")
     try:
         os.link(path, f"{path}{_OLD}")
