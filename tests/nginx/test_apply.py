@@ -228,6 +228,23 @@ def test_a_file_of_somebody_else_is_never_replaced(
     steady()
 
 
+def test_a_copy_of_a_file_is_somebodys(
+    sites: Sites, backend: Backend, steady: Callable[[], None]
+) -> None:
+    copy = Path(sites.nginx.sites) / "quaich-steady-copy.conf"
+    text = (copy.parent / "quaich-steady.conf").read_text()
+    text = text.replace("_steady_", "_copy_").replace("steady.example", "copy.example")
+    copy.write_text(text)
+    try:
+        assert sites.site("other", servers=[backend.address]).is_changed
+        assert not sites.site("steady", servers=[backend.address]).is_changed
+        assert copy.read_text() == text
+    finally:
+        copy.unlink()
+        apply.remove(sites.nginx, "other")
+    steady()
+
+
 def test_changes_by_hand_are_kept_aside(
     sites: Sites, backend: Backend, steady: Callable[[], None]
 ) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from quaich.nginx.errors import NginxError
 from quaich.nginx.install import Nginx
-from quaich.nginx.render import DEFAULT, SITE, digest, site_file
+from quaich.nginx.render import DEFAULT, SITE, default_file, digest, site_file
 from quaich.values import dataclass
 
 _MARK = re.compile(r"# quaich (site|default) (\S+) ([0-9a-f]{12}):.*\n")
@@ -77,7 +77,8 @@ def ours(nginx: Nginx) -> dict[str, Placed]:
         path = f"{nginx.sites}/{name}"
         text = read(path) or ""
         mark = _MARK.match(text)
-        if mark:
+        # A copy by another name is not ours, whatever its first line says.
+        if mark and name == (site_file if mark[1] == SITE else default_file)(mark[2]):
             is_edited = digest(text[mark.end() :]) != mark[3]
             found[path] = Placed(path, text, mark[1], mark[2], is_edited)
     return found

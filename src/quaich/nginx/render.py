@@ -36,6 +36,11 @@ def site_file(site: str) -> str:
     return f"quaich-{site}.conf"
 
 
+def default_file(owner: str) -> str:
+    """The name of a default server's file; no site has a name with a dot in it."""
+    return f"quaich-default.{owner}.conf"
+
+
 def mark(kind: str, owner: str, body: str) -> str:
     """The first line of a file: whose it is, and the hash of the rest."""
     return f'# quaich {kind} {owner} {digest(body)}: written by "quaich nginx", which replaces it\n'
@@ -269,5 +274,4 @@ def _default(
     plain = each.address.strip("[]").replace(":", "_")
     owner = f"{plain}-{each.port}{suffix}" if plain else f"{each.port}{suffix}"
     body = write([block("server", [], [*listens, *inside])])
-    # No site has a name with a dot in it.
-    return f"quaich-default.{owner}.conf", mark(DEFAULT, owner, body) + body
+    return default_file(owner), mark(DEFAULT, owner, body) + body
