@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 
 from quaich.deploy import front, ini, plan, probe, records, releases, server
-from quaich.deploy.faults import reason
+from quaich.deploy.faults import FrontFault, reason
 from quaich.deploy.place import Place, socket_owner
 from quaich.deploy.plan import Plan
 from quaich.deploy.say import Say
@@ -54,7 +54,7 @@ class Change:
                 except BaseException as error:
                     self.say.failed(number, step.name, _words(error))
                     self._fail(begun)
-                    self._tell_what_serves(begun)
+                    self._tell_what_serves()
                     if isinstance(error, OSError):
                         raise QuaichError(f"{step.name}: {reason(error)}") from None
                     raise
@@ -67,7 +67,7 @@ class Change:
         for step in plan.undoing(self.plan, begun):
             try:
                 self._undo(step.undo)
-            except NginxError as error:
+            except (NginxError, FrontFault) as error:
                 # nginx keeps the files it has; the next change to the site writes them again.
                 self.say.note(f"undo of {step.name}: {error}")
             except (QuaichError, OSError) as error:
@@ -100,7 +100,7 @@ class Change:
         answer = probe.judge(paths.socket, site.health, release.host, "behind the switch")
         return f"{done} · GET {site.health.target} {answer.status}"
 
-    def _tell_what_serves(self, begun: list[str]) -> None:
+    def _tell_what_serves(self) -> None:
         serves = releases.current(self.where.paths)
         if serves and server.is_running(self.where.paths):
             self.say.note(f"{serves} serves")
