@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from quaich.deploy import front, ini, plan, probe, records, releases, server
 from quaich.deploy.faults import FrontFault, reason
+from quaich.deploy.layout import SitePaths
 from quaich.deploy.place import Place, socket_owner
 from quaich.deploy.plan import Plan
 from quaich.deploy.say import Say
@@ -19,6 +20,14 @@ from quaich.nginx.install import NginxError
 
 _RELOAD_EXTRA = 30.0
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# What a kill may have left half written, under another name.
+_WRITTEN: tuple[Callable[[SitePaths], str], ...] = (
+    ini.trial_configuration,
+    lambda paths: paths.configuration,
+    lambda paths: paths.current,
+    lambda paths: paths.journal,
+)
 
 # Does a step; a fact for the reader.
 Action = Callable[[], str]
@@ -160,6 +169,7 @@ def recover(where: Place, say: Say, complete: Callable[[Plan], None]) -> None:
     paths = where.paths
     entry = records.read_json(paths.journal)
     if entry is None:
+        records.remove(f"{paths.journal}.new")
         return
     try:
         made = plan.from_data(entry["plan"])
@@ -180,6 +190,8 @@ def recover(where: Place, say: Say, complete: Callable[[Plan], None]) -> None:
                 raise QuaichError(
                     f"{paths.name}: {what}, interrupted in {last}, cannot be undone yet"
                 )
+    for path in _WRITTEN:
+        records.remove(f"{path(paths)}.new")
     records.remove(paths.journal)
     records.audit(
         paths,
