@@ -76,6 +76,8 @@ def test_maintenance(fronted: Sites, app: Path) -> None:
     fronted.quaich("maintenance", "shop", "on", "--retry-after", "60", "--allow", "10.0.0.0/8")
     assert fronted.get()[0] == 503
     assert fronted.data("sites")["sites"][0]["maintenance"] is True
+    # What the nginx command knows of the site is the same.
+    assert fronted.quaich("nginx", "diff", "shop").stdout == ""
     # It stays closed while a new release comes in.
     fronted.deploy(application(app, "two"))
     assert fronted.get()[0] == 503

@@ -228,6 +228,23 @@ def test_a_file_of_somebody_else_is_never_replaced(
     steady()
 
 
+def test_a_copy_of_a_file_is_somebodys(
+    sites: Sites, backend: Backend, steady: Callable[[], None]
+) -> None:
+    copy = Path(sites.nginx.sites) / "quaich-steady-copy.conf"
+    text = (copy.parent / "quaich-steady.conf").read_text()
+    text = text.replace("_steady_", "_copy_").replace("steady.example", "copy.example")
+    copy.write_text(text)
+    try:
+        assert sites.site("other", servers=[backend.address]).is_changed
+        assert not sites.site("steady", servers=[backend.address]).is_changed
+        assert copy.read_text() == text
+    finally:
+        copy.unlink()
+        apply.remove(sites.nginx, "other")
+    steady()
+
+
 def test_changes_by_hand_are_kept_aside(
     sites: Sites, backend: Backend, steady: Callable[[], None]
 ) -> None:
@@ -276,7 +293,7 @@ def dead(*args: object, **more: object) -> None:
 
 def die(sites: Sites, backend: Backend, where: str) -> None:
     """Change the steady site, and be killed on the way."""
-    old = Path(sites.nginx.sites) / "quaich-steady.conf.old"
+    old = Path(sites.nginx.sites) / "quaich-steady.conf.quaich-old"
     check = control.check
     if where == "renaming":
         os.replace = dead  # type: ignore[assignment]
@@ -408,9 +425,19 @@ def test_the_nginx_of_a_machine(
         link.unlink()
         assert made.site("shop", servers=[backend.address]).is_changed
         assert made.get("shop.example").status == 200
+    path = Path(machine.sites) / "quaich-shop.conf"
+    path.write_text(path.read_text() + "nonsense on;\n")
+    assert f"in {link}:" in refused(made, "other", servers=[backend.address])
+    assert made.site("shop", servers=[backend.address]).is_reloaded
+    Path(f"{path}.edited").unlink()
+    assert made.site("other", servers=[backend.address]).is_reloaded
     assert apply.remove(machine, "shop").is_reloaded
-    assert snapshot(machine) == empty
     assert made.get("shop.example").status == 204
+    control.stop(machine)
+    removed = apply.remove(machine, "other")
+    assert (removed.is_changed, removed.is_started) == (True, False)
+    assert not control.master(machine)
+    assert snapshot(machine) == empty
 
 
 def test_without_permission(sites: Sites, backend: Backend, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ BASE: dict[str, object] = {
         {"url": "/static/", "path": '/srv/st "a;t{}#ic\\', "hashed": True, "precompressed": True},
         {"url": "/.well-known/x/", "path": "/srv/x'", "hashed": True, "max-age": 5},
         {"url": "/favicon.ico", "path": "/srv/f.ico"},
+        {"url": "/login", "path": "/srv/login.html"},
     ],
     "internal": [{"url": "/protected/", "path": "/srv/p"}],
     "cache": [{"path": "/c/", "cookies": ["a.b"]}, {"path": "/"}],

@@ -55,7 +55,12 @@ def answers(request: Request) -> bytes:
     if path == "/accel":
         return reply(b"", "X-Accel-Redirect: /protected/report.txt")
     if path == "/own":
-        return reply(b"own", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff")
+        return reply(
+            b"own",
+            "Referrer-Policy: no-referrer",
+            "X-Request-ID: own",
+            "X-Content-Type-Options: nosniff",
+        )
     if path == "/jar":
         return reply(b"jar", f"Set-Cookie: a={'x' * 9000}")
     if path.startswith("/c/cookie"):
@@ -247,6 +252,7 @@ def test_security_headers_unless_the_application_has_its_own(sites: Sites, shop:
         assert found.get("Strict-Transport-Security") is None
         assert found.get("Server") == "nginx"
     assert sites.get("shop.example", "/own").get("Referrer-Policy") == "no-referrer"
+    assert sites.get("shop.example", "/own").get("X-Request-ID") == "own"
     assert sites.get("shop.example", "/own").get("X-Content-Type-Options") == "nosniff"
 
 
@@ -307,6 +313,11 @@ def test_text_is_compressed(sites: Sites, shop: Backend) -> None:
     assert found.get("Content-Encoding") == "gzip"
     assert found.get("Vary") == "Accept-Encoding"
     assert json.loads(gzip.decompress(found.body))["PATH_INFO"] == "/"
+
+
+def test_a_path_without_its_slash_is_the_applications(sites: Sites, shop: Backend) -> None:
+    assert seen(sites, "/login")["PATH_INFO"] == "/login"
+    assert seen(sites, "/c")["PATH_INFO"] == "/c"
 
 
 def test_a_rate_limit(sites: Sites, shop: Backend) -> None:

@@ -25,6 +25,16 @@ _UWSGI = (
     b"hello", b"\x16\0HTTP_TRANSFER_ENCODING\x07\0chunked",
 )  # fmt: skip
 
+_NGINX = (
+    b"{", b"}", b";", b'"', b"'", b"\\", b"#", b"$", b"${", b"\n", b" ", b"\0", b"\xff", b"=", b":",
+    b"/", b"0", b"--", b"--[[", b"]]", b"[=[", b"include p;", b"include main;", b"include *;",
+    b"location /a {", b"server {", b"http {", b"if ($a) {", b"x_by_lua_block {", b"map $a $b {",
+    b"uwsgi_pass z;", b"proxy_pass http://unix:", b"proxy_pass $a;",
+    b"uwsgi_param HTTP_HOST $host;",
+    b"listen ;", b"listen [::];", b"alias ;", b"root ;", b"zone ;", b"add_header ;", b"gzip on;",
+    b"# configuration file main:\n", b"99999999999999999999",
+)  # fmt: skip
+
 
 def _damage(data: bytearray, chance: random.Random, pieces: tuple[bytes, ...]) -> None:
     at = chance.randint(0, len(data))
@@ -64,6 +74,13 @@ def uwsgi(data: bytes, chance: random.Random) -> bytes:
     if len(octets) >= 4 and chance.random() < 0.5:
         body = chance.choice((0, 0, 5))
         octets[1:3] = struct.pack("<H", min(65535, max(0, len(octets) - 4 - body)))
+    return bytes(octets)
+
+
+def nginx(data: bytes, chance: random.Random) -> bytes:
+    octets = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 3, 8))):
+        _damage(octets, chance, _NGINX)
     return bytes(octets)
 
 

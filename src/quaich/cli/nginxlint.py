@@ -5,6 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from quaich.config.base import Diagnostic, printable
 from quaich.config.codes import CODES
@@ -34,7 +35,7 @@ Exit status: 1 when there is an error, 0 when there are only warnings and notes,
 
 _SEVERITIES = (ERROR, WARNING, NOTE)
 _ETC = "/etc/nginx"
-_MAX_BYTES = 16 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
@@ -68,7 +69,7 @@ def run(argv: Sequence[str]) -> int:
     results = [_file(path, wishes, apps) for path in wishes.files]
     if wishes.is_all or not wishes.files:
         results.append(_installed(wishes, apps))
-    sys.stdout.write(as_json(results) if wishes.is_json else as_text(results))
+    _show(as_json(results) if wishes.is_json else as_text(results))
     failed = any(found.severity == ERROR for each in results for found in each.findings)
     return 1 if failed else 0
 
@@ -116,26 +117,49 @@ def _app(path: str) -> App:
 
 def _file(path: str, wishes: Wishes, apps: Sequence[App]) -> Result:
     if path == "-":
-        text = sys.stdin.buffer.read(_MAX_BYTES + 1).decode("utf-8", "replace")
-        files = dumped(text)
-        root = parse(Texts(files), next(iter(files))) if files else _alone(text)
-        return _judged("stdin", root, wishes, apps, here=False)
+        return _judged("stdin", _text(sys.stdin.buffer, "stdin"), wishes, apps, here=False)
     if not os.path.exists(path):
         raise QuaichError(f"{path}: there is no such file")
-    text = "" if os.path.isdir(path) else Disk().text(path) or ""
-    files = dumped(text)
+    if os.path.isdir(path):
+        return _judged(path, read(path), wishes, apps, here=True)
+    try:
+        with open(path, "rb") as file:
+            # What a shell makes of <(nginx -T).
+            if not os.path.isfile(path):
+                return _judged(path, _text(file, path), wishes, apps, here=False)
+            files = dumped(_decoded(file))
+    except OSError as error:
+        raise QuaichError(f"{path}: {error.strerror}") from None
     root = parse(Texts(files), next(iter(files))) if files else read(path)
     return _judged(path, root, wishes, apps, here=not files)
 
 
-def _alone(text: str) -> Tree:
-    """A text from stdin; what it includes is looked for where nginx would."""
+def _decoded(file: BinaryIO) -> str:
+    return file.read(_MAX_BYTES + 1).decode("utf-8", "replace")
+
+
+def _text(file: BinaryIO, name: str) -> Tree:
+    """A dump, or one file; what that includes is looked for where nginx would."""
+    text = _decoded(file)
+    files = dumped(text)
+    if files:
+        return parse(Texts(files), next(iter(files)))
 
     class Both(Disk):
         def text(self, path: str) -> str | None:
-            return text if path == "stdin" else super().text(path)
+            return text if path == name else super().text(path)
 
-    return parse(Both(), "stdin", _ETC)
+    return parse(Both(), name, _ETC)
+
+
+def _show(text: str) -> None:
+    """Write to a reader who may leave early, such as head."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whatever is still buffered would raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _installed(wishes: Wishes, apps: Sequence[App]) -> Result:

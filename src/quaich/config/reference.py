@@ -169,9 +169,9 @@ def diagnostics() -> str:
         (
             f"# Diagnostics\n\n{_GENERATED}\n"
             "`quaich check` and `quaich nginx lint` give these codes, and so does the log at the\n"
-            "start. An error stops the start or breaks the service; a warning is almost certainly a\n"
-            "mistake; a note is worth knowing. `strict = true` turns unknown options into errors. A code keeps its\n"
-            "meaning for ever. `quaich explain CODE` prints its entry.\n"
+            "start. An error stops the start or breaks the service; a warning is almost certainly\n"
+            "a mistake; a note is worth knowing. `strict = true` turns unknown options into\n"
+            "errors. A code keeps its meaning for ever. `quaich explain CODE` prints its entry.\n"
         )
     ]
     for prefix, title in _FAMILIES.items():

@@ -38,7 +38,7 @@ def parse(text: str) -> dict[str, Any]:
     try:
         tomllib: Any = import_module("tomllib")
     except ImportError:
-        raise Malformed("TOML needs Python 3.11 or later; use ini", 1, 0, "QX144") from None
+        raise Malformed("TOML needs Python 3.11 or later; use ini or JSON", 1, 0, "QX144") from None
     if len(text) > MAX_BYTES:
         raise Malformed(f"larger than {MAX_BYTES >> 20} MiB", 1, 0, "QX141")
     try:

@@ -51,7 +51,7 @@ def diff(nginx: Nginx, site: str, files: Mapping[str, str]) -> str:
     Raises NginxError when something of somebody else's is in the way.
     """
     dump = control.check(nginx)[1] if os.path.exists(nginx.config) else ""
-    changes = _changes(nginx, site, dict(files), neighbours.servers(dump), [])
+    changes = _changes(nginx, site, dict(files), _around(nginx, dump), [])
     mine = placing.ours(nginx)
     parts = []
     for path, text in changes.items():
@@ -127,10 +127,17 @@ def _apply(nginx: Nginx, site: str, files: dict[str, str], probe: Probe) -> Appl
             control.reload(nginx, pid)
         placing.prune_snippets(nginx)
         said: list[str] = []
-        changes = _changes(nginx, site, files, neighbours.servers(dump), said)
+        changes = _changes(nginx, site, files, _around(nginx, dump), said)
         if not changes and (pid or not files):
             return Applied(False, remarks=tuple(said))
         return _change(nginx, files, changes, probe, said, site)
+
+
+def _around(nginx: Nginx, dump: str) -> list[Place]:
+    """The server blocks there are; from the files where nginx would not print them."""
+    if dump or not os.path.exists(nginx.config):
+        return neighbours.servers(dump)
+    return neighbours.servers_in(parse(Disk(), nginx.config, os.path.dirname(nginx.config)))
 
 
 def _is_own(nginx: Nginx, site: str, wrong: str) -> bool:
@@ -238,7 +245,7 @@ def _change(
         is_tested = True
         if pid:
             control.reload(nginx, pid)
-        else:
+        elif files:
             control.start(nginx)
         offset = control.size(nginx.error_log)
         wrong = probe()
@@ -252,13 +259,15 @@ def _change(
         raise
     placing.commit(nginx, changes)
     placing.prune_snippets(nginx)
-    is_over = not files and nginx.is_private and not placing.ours(nginx)
+    is_over = bool(pid) and not files and nginx.is_private and not placing.ours(nginx)
     if is_over:
         control.stop(nginx)
     if not files:
         shutil.rmtree(f"{nginx.abilities.spool}/quaich-{site}-cache", ignore_errors=True)
-    said += remarks(nginx)
-    return Applied(True, bool(pid), not pid, is_over, tuple(changes), tuple(said))
+    if any("uwsgi_pass" in text for text in files.values()):
+        said += remarks(nginx)
+    is_started = bool(files) and not pid
+    return Applied(True, bool(pid), is_started, is_over, tuple(changes), tuple(said))
 
 
 def _back(nginx: Nginx, is_tested: bool, has_run: bool) -> str:
@@ -268,13 +277,13 @@ def _back(nginx: Nginx, is_tested: bool, has_run: bool) -> str:
     pid = control.master(nginx)
     if not is_tested or not pid:
         return "the old files are back"
-    if not has_run:
-        control.stop(nginx)
-        return "the old files are back, and nginx is stopped as before"
     wrong, _ = control.check(nginx)
     if wrong:
         return f"the old files are back, but nginx now refuses those: {wrong}"
     try:
+        if not has_run:
+            control.stop(nginx)
+            return "the old files are back, and nginx is stopped as before"
         control.reload(nginx, pid)
     except NginxError as error:
         return f"the old files are back, but {error}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from quaich.config.base import Diagnostic
 from quaich.config.codes import diagnose
-from quaich.nginx.lintmodel import Facts, Pass, has_tls, is_known, ports
+from quaich.nginx.lintmodel import Facts, Pass, has_tls, is_inner, is_known, ports
 from quaich.nginx.lintserver import is_default
 from quaich.nginx.tree import Directive, Tree
 
@@ -76,8 +76,9 @@ def _servers(http: Directive) -> list[Directive]:
     return [each for each in http.all("server") if each.is_block]
 
 
-def _passing(found: Sequence[Pass]) -> list[Directive]:
-    return [each.server for each in found if each.server is not None]
+def _passing(found: Sequence[Pass]) -> dict[Directive, None]:
+    """The servers that pass to an application, each once, in order."""
+    return {each.server: None for each in found if each.server is not None}
 
 
 def _defaults(http: Directive, found: Sequence[Pass]) -> Iterator[Diagnostic]:
@@ -91,14 +92,14 @@ def _defaults(http: Directive, found: Sequence[Pass]) -> Iterator[Diagnostic]:
             first.setdefault((host, port), (server, listen))
             if listen is not None and is_default(listen):
                 settled.add((host, port))
-    told: list[Directive] = []
+    told: set[Directive] = set()
     for address, (server, listen) in first.items():
         host, port = address
         if address in settled or server not in passing or server in told:
             continue
-        if host.startswith(("127.", "[::1]")) or server.is_partial:
+        if is_inner(host) or server.is_partial:
             continue
-        told.append(server)
+        told.add(server)
         place = listen.place if listen is not None else server.place
         text = f"no default_server on port {port}: unknown hosts reach this site"
         yield diagnose("QN047", text, place)
@@ -107,14 +108,14 @@ def _defaults(http: Directive, found: Sequence[Pass]) -> Iterator[Diagnostic]:
 def _encryption(http: Directive, found: Sequence[Pass]) -> Iterator[Diagnostic]:
     if http.is_partial or any(has_tls(each) or each.is_partial for each in _servers(http)):
         return
-    for server in dict.fromkeys(_passing(found)):
+    for server in _passing(found):
         names = [name for each in server.all("server_name") for name in each.args if name]
         public = [name for name in names if not _is_private(name)]
         if names and not public:
             continue
         for host, port, listen in ports(server):
             proxied = listen is not None and "proxy_protocol" in listen.args
-            if port != 80 or proxied or host.startswith(("127.", "[::1]")):
+            if port != 80 or proxied or is_inner(host):
                 continue
             shown = public[0] if public else "this site"
             place = listen.place if listen is not None else server.place

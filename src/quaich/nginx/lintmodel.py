@@ -22,6 +22,8 @@ PASSES = {
     "fastcgi_pass": "fastcgi",
 }
 _EVERYWHERE = ("0.0.0.0", "::", "127.0.0.1", "::1", "localhost")
+_SCHEME = re.compile(r"\A(?!unix:)[a-z]+://")
+_SLASHES = re.compile(r"\Aunix://+")
 _TIME = re.compile(r"([0-9]+)(ms|[smhdwMy]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
 _SIZE = re.compile(r"([0-9]+)([kKmMgG]?)\Z")
@@ -59,12 +61,16 @@ class Facts:
 
 @dataclass(eq=False)
 class Pass:
-    """A directive that hands requests to an application, and whom it reaches."""
+    """A directive that hands requests to an application, and whom it reaches.
+
+    ``within`` are the (block, name) of every pass and every block around it.
+    """
 
     directive: Directive
     family: str
     server: Directive | None
     upstream: Directive | None
+    within: set[tuple[Directive, str]]
     targets: list[tuple[str, Directive]] = field(default_factory=list)
 
     def name(self, suffix: str) -> str:
@@ -85,32 +91,37 @@ def passes(root: Directive) -> list[Pass]:
         each.args[0]: each for each in root.walk() if each.name == "upstream" and each.args
     }
     found = []
+    within: set[tuple[Directive, str]] = set()
     for each in root.walk():
         if each.name not in PASSES or not each.args or each.is_block:
             continue
         around = list(each.outward())
+        within.update((block, each.name) for block in around)
         if around[0].name == "server" or any(block.name in ("stream", "mail") for block in around):
             continue
         server = next((block for block in around if block.name == "server"), None)
         target = target_of(each)
         upstream = upstreams.get(target)
         if upstream is not None:
-            targets = [(one.args[0], one) for one in upstream.all("server") if one.args]
+            targets = [(_socket(one.args[0]), one) for one in upstream.all("server") if one.args]
         else:
             targets = [] if "$" in target else [(target, each)]
-        found.append(Pass(each, PASSES[each.name], server, upstream, targets))
+        found.append(Pass(each, PASSES[each.name], server, upstream, within, targets))
     return found
 
 
 def target_of(directive: Directive) -> str:
     """The address or the name of the upstream that a pass is given."""
-    text = directive.args[0]
-    if "://" in text:
-        text = text.partition("://")[2]
+    text = _SCHEME.sub("", directive.args[0], count=1)
     if not text.startswith("unix:"):
         return text.partition("/")[0]
     # proxy_pass http://unix:/path:/uri
-    return text.rpartition(":")[0] if text.count(":") > 1 else text
+    return _socket(text.rpartition(":")[0] if text.count(":") > 1 else text)
+
+
+def _socket(address: str) -> str:
+    """An address; unix:///path is unix:/path."""
+    return _SLASHES.sub("unix:/", address)
 
 
 def addresses(address: str) -> list[str]:
@@ -206,6 +217,11 @@ def ports(server: Directive) -> list[tuple[str, int, Directive | None]]:
     if not listens and not server.is_partial:
         found.append(("*", 80, None))
     return found
+
+
+def is_inner(host: str) -> bool:
+    """Whether only this machine reaches an address that a server listens on."""
+    return host.startswith(("127.", "[::1]", "localhost"))
 
 
 def has_tls(server: Directive) -> bool:

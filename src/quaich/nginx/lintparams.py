@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from quaich.config.base import Diagnostic
 from quaich.config.codes import diagnose
-from quaich.nginx.lintmodel import PASSES, Pass, is_known, ports, settings
+from quaich.nginx.lintmodel import PASSES, Pass, is_inner, is_known, ports, settings
 from quaich.nginx.tree import Directive
 
 _FORWARDED = ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_REAL_IP")
@@ -31,13 +31,14 @@ def _alien(found: Pass) -> Iterator[Diagnostic]:
         if family == found.family:
             continue
         for block in found.directive.outward():
-            passes = any(each.name == f"{family}_pass" for each in block.walk())
+            passes = (block, f"{family}_pass") in found.within
             if block.name not in ("location", "if", "limit_except", "server") or passes:
                 break
             others = [
                 each
-                for each in block.children
-                if each.name.startswith(f"{family}_") and each.name not in _SHARED
+                for name, named in block.named.items()
+                if name.startswith(f"{family}_") and name not in _SHARED
+                for each in named
             ]
             if family == "proxy" and found.family == "uwsgi":
                 for each in others:
@@ -53,8 +54,9 @@ def _parameters(found: Pass) -> Iterator[Diagnostic]:
     set_at = settings(directive, name)
     own = set_at[0] if set_at else []
     for each in own:
-        if each.args and each.args[0] in _FORWARDED:
-            text = f"{name} {each.args[0]}: the application looks for HTTP_{each.args[0]}"
+        called = each.args[0].upper().replace("-", "_") if each.args else ""
+        if called in _FORWARDED or each.args[:1] == ("Host",):
+            text = f"{name} {each.args[0]}: the application looks for HTTP_{called}"
             yield diagnose("QN006", text, each.place)
         yield from _forwarded_host(each, "http_x_forwarded_host")
         if each.args[:1] == ("HTTP_HOST",):
@@ -117,7 +119,7 @@ def _host(found: Pass, each: Directive) -> Iterator[Diagnostic]:
         return
     for host, port, listen in ports(found.server):
         # Behind another proxy the public port is not this one.
-        inner = host.startswith(("127.", "[::1]")) or (listen and "proxy_protocol" in listen.args)
+        inner = is_inner(host) or (listen and "proxy_protocol" in listen.args)
         if port not in _USUAL_PORTS and not inner:
             yield diagnose("QN014", f"{shown} loses the port {port}", _near(found, each))
             return

@@ -92,9 +92,7 @@ def _sockets(found: Pass, facts: Facts, app: App | None) -> Iterator[Diagnostic]
             text = f"{path} has mode {mode & 0o777:04o}: every user of the machine may connect"
             yield diagnose("QN029", text, directive.place)
         if app is not None and 0 < app.queue <= _SHORT_QUEUE:
-            text = (
-                f"{path} has a queue of {app.queue} ({app.place or 'listen'}): 502 when it is full"
-            )
+            text = f"{path} has a queue of {app.queue} (listen): 502 when it is full"
             yield diagnose("QN030", text, directive.place)
     keepalive = found.upstream.all("keepalive") if found.upstream else []
     if keepalive and found.family in ("uwsgi", "scgi"):

@@ -8,8 +8,10 @@ from quaich.nginx.lintmodel import (
     Facts,
     Pass,
     has_tls,
+    is_inner,
     is_known,
     is_on,
+    ports,
     setting,
     setting_of,
     settings,
@@ -52,8 +54,10 @@ def check(server: Directive, facts: Facts) -> Iterator[Diagnostic]:
         yield diagnose("QN041", tokens.shown(), tokens.place)
     if has_tls(server):
         yield from _tls(server, facts)
-    for each in (*server.walk(), *(one for block in server.outward() for one in block.children)):
-        if each.name == "set_real_ip_from" and each.args[:1] and each.args[0] in _ANYBODY:
+    trusted = [each for each in server.walk() if each.name == "set_real_ip_from"]
+    trusted += [each for block in server.outward() for each in block.all("set_real_ip_from")]
+    for each in trusted:
+        if each.args and each.args[0] in _ANYBODY:
             text = f"{each.shown()}: every client may choose its address"
             yield diagnose("QN018", text, each.place)
 
@@ -97,6 +101,8 @@ def _alias(alias: Directive, prefix: str, exact: bool) -> Iterator[Diagnostic]:
 def _names(server: Directive) -> Iterator[Diagnostic]:
     named = any(any(each.args) for each in server.all("server_name"))
     if named or server.is_partial or any(is_default(each) for each in server.all("listen")):
+        return
+    if server.all("listen") and all(is_inner(host) for host, _, _ in ports(server)):
         return
     text = "this server passes to an application and has no server_name"
     yield diagnose("QN046", text, server.place)

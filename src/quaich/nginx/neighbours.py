@@ -1,6 +1,6 @@
 """What else nginx's configuration serves, and where that and a site are in each other's way; pure.
 
-The configuration is what ``nginx -T`` printed, every file of it.
+The configuration is what ``nginx -T`` printed, every file of it, or a tree of those files.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,9 +35,11 @@ class Place:
 def servers(dump: str) -> list[Place]:
     """The server blocks of a whole configuration."""
     files = dumped(dump)
-    if not files:
-        return []
-    tree = parse(Texts(files), next(iter(files)))
+    return servers_in(parse(Texts(files), next(iter(files)))) if files else []
+
+
+def servers_in(tree: Tree) -> list[Place]:
+    """The server blocks of a whole configuration that was read."""
     return [_place(each) for each in _blocks(tree)]
 
 

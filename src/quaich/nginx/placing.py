@@ -1,10 +1,11 @@
 """Site files on disk: replaced so that the old ones are back after a failure, or a kill.
 
-A site file is written beside the old one as ``.new``; the old one is kept as ``.old``, empty where
-there was none; then the new one is renamed over it.  While a ``.old`` is there a change is under
-way, and whoever finds one afterwards puts it back.  Snippets are only ever added, under the hash of
-their contents, and removed when no site file names them.  Every file carries a mark in its first
-line; without that it is somebody else's, and neither replaced nor removed.
+A site file is written beside the old one as ``.quaich-new``; the old one is kept as
+``.quaich-old``, empty where there was none; then the new one is renamed over it.  While a
+``.quaich-old`` is there a change is under way, and whoever finds one afterwards puts it back.
+Snippets are only ever added, under the hash of their contents, and removed when no site file names
+them.  Every file carries a mark in its first line; without that it is somebody else's, and neither
+replaced nor removed.
 """
 
 import fcntl
@@ -16,14 +17,15 @@ from contextlib import contextmanager
 
 from quaich.nginx.errors import NginxError
 from quaich.nginx.install import Nginx
-from quaich.nginx.render import DEFAULT, SITE, digest, site_file
+from quaich.nginx.render import DEFAULT, SITE, default_file, digest, site_file
 from quaich.values import dataclass
 
 _MARK = re.compile(r"# quaich (site|default) (\S+) ([0-9a-f]{12}):.*\n")
 _OURS = re.compile(r"quaich-[a-z0-9._-]+\.conf")
 _SNIPPETS = re.compile(r"[a-z][a-z0-9-]*-[0-9a-f]{12}")
-_NEW = ".new"
-_OLD = ".old"
+_NEW = ".quaich-new"
+# No name that a person would give to a copy.
+_OLD = ".quaich-old"
 _EDITED = ".edited"
 
 
@@ -75,7 +77,8 @@ def ours(nginx: Nginx) -> dict[str, Placed]:
         path = f"{nginx.sites}/{name}"
         text = read(path) or ""
         mark = _MARK.match(text)
-        if mark:
+        # A copy by another name is not ours, whatever its first line says.
+        if mark and name == (site_file if mark[1] == SITE else default_file)(mark[2]):
             is_edited = digest(text[mark.end() :]) != mark[3]
             found[path] = Placed(path, text, mark[1], mark[2], is_edited)
     return found
@@ -153,7 +156,7 @@ def swap(nginx: Nginx, changes: Mapping[str, str | None]) -> None:
 
 
 def _keep(path: str) -> None:
-    """Keep the old file; the ``.old`` appears whole or not at all."""
+    """Keep the old file; the copy appears whole or not at all."""
     _unlink(f"{path}{_OLD}")
     try:
         os.link(path, f"{path}{_OLD}")

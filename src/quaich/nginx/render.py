@@ -36,6 +36,11 @@ def site_file(site: str) -> str:
     return f"quaich-{site}.conf"
 
 
+def default_file(owner: str) -> str:
+    """The name of a default server's file; no site has a name with a dot in it."""
+    return f"quaich-default.{owner}.conf"
+
+
 def mark(kind: str, owner: str, body: str) -> str:
     """The first line of a file: whose it is, and the hash of the rest."""
     return f'# quaich {kind} {owner} {digest(body)}: written by "quaich nginx", which replaces it\n'
@@ -225,10 +230,12 @@ def _locations(front: Front, snippets: _Snippets) -> Iterator[Directive]:
     """What is passed to the application: all, and the paths with rules of their own."""
     limits = {each.path: (number, each) for number, each in enumerate(front.limits, 1)}
     caches = {each.path: each for each in front.cache}
-    for path in dict.fromkeys([*limits, *caches, "/"]):
+    closed = [serving.closed_check(front)] if front.maintenance else []
+    passed = passing.passed(front, snippets.parameters)
+    paths = dict.fromkeys([*limits, *caches, "/"])
+    files = [each.url for each in front.static]
+    for path in paths:
         inside: list[Directive] = []
-        if front.maintenance:
-            inside.append(serving.closed_check(front))
         if path in limits:
             number, limit = limits[path]
             zone = [f"zone={_zone(front, number)}"]
@@ -238,7 +245,11 @@ def _locations(front: Front, snippets: _Snippets) -> Iterator[Directive]:
         if path in caches:
             inside.append(line("include", snippets.headers))
             inside += passing.cached(front, caches[path])
-        yield block("location", [path], [*inside, *passing.passed(front, snippets.parameters)])
+        yield block("location", [path], [*closed, *inside, *passed])
+        bare = path.rstrip("/")
+        if bare and bare != path and bare not in (*paths, *files):
+            # Else nginx itself would redirect it, to a path the application may not have.
+            yield block("location", ["=", bare], [*closed, *passed])
 
 
 def _defaults(front: Front, nginx: Abilities) -> Iterator[tuple[str, str]]:
@@ -263,5 +274,4 @@ def _default(
     plain = each.address.strip("[]").replace(":", "_")
     owner = f"{plain}-{each.port}{suffix}" if plain else f"{each.port}{suffix}"
     body = write([block("server", [], [*listens, *inside])])
-    # No site has a name with a dot in it.
-    return f"quaich-default.{owner}.conf", mark(DEFAULT, owner, body) + body
+    return default_file(owner), mark(DEFAULT, owner, body) + body

@@ -134,7 +134,6 @@ def headers(front: Front, nginx: Abilities) -> list[Directive]:
         line("add_header", header, variable(front, f"h{number}"), "always")
         for number, header in enumerate(_headers(front), 1)
     ]
-    lines.append(line("add_header", "X-Request-ID", Raw("$request_id"), "always"))
     if speaks_http3(front, nginx):
         lines.append(line("add_header", "Alt-Svc", f'h3=":{front.tls.port}"; ma=86400', "always"))
     return lines
@@ -153,6 +152,9 @@ def _headers(front: Front) -> dict[str, str]:
     for header, value in front.headers:
         same = next((each for each in found if each.lower() == header.lower()), header)
         found[same] = value
+    # The probe of a site knows its answers by this one.
+    found = {name: value for name, value in found.items() if name.lower() != "x-request-id"}
+    found["X-Request-ID"] = Raw("$request_id")
     return {header: value for header, value in found.items() if value}
 
 

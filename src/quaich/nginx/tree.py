@@ -18,8 +18,9 @@ from quaich.values import dataclass, field
 
 # Where nginx looks by default, for a file that is checked apart from its surroundings.
 _PREFIXES = ("/etc/nginx", "/usr/share/nginx")
-_MAX_FILES = 2000
-_MAX_BYTES = 16 * 1024 * 1024
+# A file counts as often as it is included: uwsgi_params, by every location of a large machine.
+_MAX_FILES = 20_000
+_MAX_BYTES = 64 * 1024 * 1024
 _MAX_INCLUDES = 20
 _MAX_BLOCKS = 50
 _MAX_DIRECTIVES = 300_000
@@ -32,7 +33,8 @@ _TABLES = ("map", "geo", "types", "split_clients", "charset_map", "match")
 class Directive:
     """A directive with its arguments, its place, and what it encloses.
 
-    ``is_partial`` is set when a file that it includes could not be found.
+    ``is_partial`` is set when a file that it includes could not be found; ``named`` is what it
+    encloses by name, since a server of thousands is looked through for each of them.
     """
 
     name: str
@@ -42,10 +44,16 @@ class Directive:
     children: list["Directive"] = field(default_factory=list)
     is_partial: bool = False
     is_block: bool = False
+    named: dict[str, list["Directive"]] = field(default_factory=dict)
+
+    def add(self, child: "Directive") -> None:
+        """Enclose one more directive."""
+        self.children.append(child)
+        self.named.setdefault(child.name, []).append(child)
 
     def all(self, name: str) -> list["Directive"]:
         """The enclosed directives of a name."""
-        return [child for child in self.children if child.name == name]
+        return self.named.get(name, [])
 
     def walk(self) -> Iterator["Directive"]:
         """Everything enclosed, at any depth, in the order of the text."""
@@ -199,7 +207,7 @@ class _Reader:
                 if self.directives > _MAX_DIRECTIVES or depth > _MAX_BLOCKS:
                     self.fault(found.place, "the configuration is too large")
                     return
-                block.children.append(found)
+                block.add(found)
                 if word == "{":
                     found.is_block = True
                     block = found

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +94,14 @@ def test_stdin(lint: Lint) -> None:
     assert status == 1
     assert "/e/sites/a:7: error QN004" in text
     assert "stdin: /e/nginx.conf:1: more.conf is not there" in text
+
+
+def test_a_pipe(lint: Lint, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_text(DUMP), daemon=True)
+    writer.start()
+    assert "/e/sites/a:7: error QN004" in lint("pipe")[1]
+    writer.join(10)
 
 
 def test_a_dump_in_a_file(lint: Lint) -> None:

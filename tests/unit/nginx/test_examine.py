@@ -57,6 +57,7 @@ def test_clean_sites(tmp_path: Path, server: str) -> None:
         ("location / { include uwsgi_params; uwsgi_pass 127.0.0.1:8080; }", "QN001"),
         ("location / { include fastcgi_params; fastcgi_pass unix:/run/app.sock; }", "QN001"),
         ("location / { scgi_pass 127.0.0.1:8080; }", "QN001"),
+        ("location / { uwsgi_pass unix:///run/app.sock; }", "QN003"),
         ("location / { proxy_pass http://unix:/run/app.sock; }", "QN002"),
         ("location / { proxy_pass http://unix:/run/app.sock:/x/; }", "QN002"),
         (f"location / {{ {PASS} }}", "QN003"),

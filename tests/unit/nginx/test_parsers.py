@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quaich.nginx.tree import Directive, read
-from tests.unit.nginx.test_lint import DEBIAN, DEFAULT, FILES, GUNICORN, TLS, TUTORIAL, UWSGI
+from tests.support.nginxsites import DEBIAN, DEFAULT, FILES, GUNICORN, TLS, TUTORIAL, UWSGI
 
 # The module of ngxparse has the name of the library it continues.
 crossplane = pytest.importorskip("crossplane", reason="needs ngxparse")

@@ -71,7 +71,7 @@ def test_each_pass_has_all_the_parameters_at_its_level(protocol: str) -> None:
     more["limit"] = [{"path": "/l", "rate": "5/m"}]
     found = tree(DEBIAN, **more)
     passes = [each for each in found.walk() if each.name.endswith("_pass")]
-    assert len(passes) == 3
+    assert len(passes) == 4
     for each in passes:
         assert each.parent is not None
         includes = [one.args[0] for one in each.parent.all("include")]

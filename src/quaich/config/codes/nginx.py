@@ -51,7 +51,8 @@ CODES = (
         "QN006",
         WARNING,
         "a forwarded header without HTTP_",
-        "uwsgi_param X_FORWARDED_FOR (or _PROTO, _HOST, X_REAL_IP) lacks the HTTP_ in front.",
+        "uwsgi_param X_FORWARDED_FOR (or _PROTO, _HOST, X_REAL_IP) lacks the HTTP_ in front, "
+        "or is written with dashes like a header.",
         "The application looks for HTTP_X_FORWARDED_FOR and does not find it.",
         "Write uwsgi_param HTTP_X_FORWARDED_FOR $proxy_add_x_forwarded_for;.",
     ),
