@@ -142,8 +142,10 @@ def _promote(argv: Sequence[str]) -> int:
         raise UsageError("promote: expected a release, or --from SITE: quaich releases shows them")
     if wish.release:
         return _let_in(at, wish.release, wish, "promote")
-    origin = operating.live(where(wish.origin)).release
-    what = source.Source(source.DIRECTORY, origin.root)
+    origin = operating.live(where(wish.origin))
+    if origin.source.endswith(".whl"):
+        raise QuaichError(f"promote: {wish.origin} serves {origin.source}; deploy that wheel")
+    what = source.Source(source.DIRECTORY, origin.release.root)
     say = sayings.say(wish.json)
     said: dict[str, Any] = {}
     if not os.path.exists(at.paths.definition):
@@ -212,14 +214,12 @@ def _with_outcome(as_json: bool, say: Any, perform: Any) -> int:
 
     try:
         perform()
-    except Ended as ended:
-        say.note(str(ended))
-        return ended.status
-    except QuaichError as error:
+    except (Ended, QuaichError) as error:
         if as_json:
-            say.error(error)
-            return error.status
-        raise
+            say.error(error, error.status)
+        elif isinstance(error, QuaichError):
+            raise
+        return error.status
     return 0
 
 

@@ -61,9 +61,9 @@ class Json:
         more = {"steps": self._steps} if self._steps else {}
         _put(json.dumps({**data, **more, "notes": self._notes}))
 
-    def error(self, error: QuaichError) -> None:
+    def error(self, error: Exception, status: int) -> None:
         """The failure."""
-        self.done("", {"ok": False, "status": error.status, "error": str(error)})
+        self.done("", {"ok": False, "status": status, "error": str(error)})
 
 
 def say(as_json: bool) -> "Terminal | Json":

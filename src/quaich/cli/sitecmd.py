@@ -51,7 +51,7 @@ def _change(at: Place, action: str, as_json: bool, do: Callable[[Any], str], **m
             text = do(say)
     except QuaichError as error:
         if isinstance(say, sayings.Json):
-            say.error(error)
+            say.error(error, error.status)
             return error.status
         raise
     say.done(f"{at.paths.name}: {text}", {"ok": True, "site": at.paths.name, "text": text})

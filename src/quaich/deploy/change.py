@@ -10,7 +10,8 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 
 from quaich.deploy import front, ini, plan, probe, records, releases, server
-from quaich.deploy.faults import reason
+from quaich.deploy.faults import FrontFault, reason
+from quaich.deploy.layout import SitePaths
 from quaich.deploy.place import Place, socket_owner
 from quaich.deploy.plan import Plan
 from quaich.deploy.say import Say
@@ -19,6 +20,14 @@ from quaich.nginx.install import NginxError
 
 _RELOAD_EXTRA = 30.0
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# What a kill may have left half written, under another name.
+_WRITTEN: tuple[Callable[[SitePaths], str], ...] = (
+    ini.trial_configuration,
+    lambda paths: paths.configuration,
+    lambda paths: paths.current,
+    lambda paths: paths.journal,
+)
 
 # Does a step; a fact for the reader.
 Action = Callable[[], str]
@@ -54,7 +63,7 @@ class Change:
                 except BaseException as error:
                     self.say.failed(number, step.name, _words(error))
                     self._fail(begun)
-                    self._tell_what_serves(begun)
+                    self._tell_what_serves()
                     if isinstance(error, OSError):
                         raise QuaichError(f"{step.name}: {reason(error)}") from None
                     raise
@@ -67,7 +76,7 @@ class Change:
         for step in plan.undoing(self.plan, begun):
             try:
                 self._undo(step.undo)
-            except NginxError as error:
+            except (NginxError, FrontFault) as error:
                 # nginx keeps the files it has; the next change to the site writes them again.
                 self.say.note(f"undo of {step.name}: {error}")
             except (QuaichError, OSError) as error:
@@ -100,7 +109,7 @@ class Change:
         answer = probe.judge(paths.socket, site.health, release.host, "behind the switch")
         return f"{done} · GET {site.health.target} {answer.status}"
 
-    def _tell_what_serves(self, begun: list[str]) -> None:
+    def _tell_what_serves(self) -> None:
         serves = releases.current(self.where.paths)
         if serves and server.is_running(self.where.paths):
             self.say.note(f"{serves} serves")
@@ -160,6 +169,7 @@ def recover(where: Place, say: Say, complete: Callable[[Plan], None]) -> None:
     paths = where.paths
     entry = records.read_json(paths.journal)
     if entry is None:
+        records.remove(f"{paths.journal}.new")
         return
     try:
         made = plan.from_data(entry["plan"])
@@ -180,6 +190,8 @@ def recover(where: Place, say: Say, complete: Callable[[Plan], None]) -> None:
                 raise QuaichError(
                     f"{paths.name}: {what}, interrupted in {last}, cannot be undone yet"
                 )
+    for path in _WRITTEN:
+        records.remove(f"{path(paths)}.new")
     records.remove(paths.journal)
     records.audit(
         paths,

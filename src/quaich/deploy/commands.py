@@ -92,6 +92,8 @@ def quaich_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def bound_to_parent() -> Any:
     """For ``preexec_fn``: the kernel kills the program when this process ends."""
     parent = os.getpid()
+    # What the call needs is loaded now: another user may not be able to read it.
+    process.outlive_parent()
 
     def bind() -> None:
         if not process.die_with_parent(parent):
@@ -146,8 +148,8 @@ def outcome(
             preexec_fn=bound_to_parent(),
             **identity(by),
         )
-    except OSError as error:
-        words = (error.strerror or str(error)).lower()
+    except (OSError, subprocess.SubprocessError) as error:
+        words = (getattr(error, "strerror", "") or str(error)).lower()
         raise ApplicationFault(f"{what}: {argv[0]}: {words}") from None
     try:
         output, _ = child.communicate(timeout=timeout)

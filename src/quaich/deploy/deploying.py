@@ -21,6 +21,7 @@ from quaich.deploy import (
     releases,
     server,
     source,
+    trust,
 )
 from quaich.deploy import site as sites
 from quaich.deploy.faults import reason
@@ -62,14 +63,17 @@ def refuse_if_locked(where: place.Place) -> None:
         )
 
 
-def definition(where: place.Place, from_source: str, said: Mapping[str, Any]) -> sites.Site:
+def definition(where: place.Place, from_source: str, given: Mapping[str, Any]) -> sites.Site:
     """The site by the file beside the application, that of the machine, and the flags."""
     found = []
     for path in (from_source, where.paths.definition):
         text = records.read(path) if path else None
         if text is not None:
-            found.append(sites.read(text, path))
-    return sites.merge(where.paths.name, [*found, sites.flags(said)])
+            said = sites.read(text, path)
+            if path == from_source and where.layout.is_system:
+                trust.check(said, where.paths.definition)
+            found.append(said)
+    return sites.merge(where.paths.name, [*found, sites.flags(given)])
 
 
 def facts(where: place.Place, site: sites.Site, what: str, stage: bool = False) -> plan.Facts:
@@ -271,13 +275,13 @@ def _letting_in(
         return _try(where, release())
 
     def nginx() -> str:
-        try:
-            said = front.put(release().site, where.layout, where.paths)
-        except QuaichError:
-            # It has put everything back itself.
-            raise
         under_way.is_front_touched = True
-        return said
+        try:
+            return front.put(release().site, where.layout, where.paths)
+        except QuaichError:
+            # It has put everything back itself; what ends it by a signal has not.
+            under_way.is_front_touched = False
+            raise
 
     def finish() -> str:
         return _finish(where, release(), say)

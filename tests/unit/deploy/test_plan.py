@@ -66,12 +66,12 @@ def test_a_plan_survives_the_journal(made: plan.Plan) -> None:
     ("begun", "undone"),
     [
         (["build"], [plan.FORGET]),
-        (["build", "check"], [plan.FORGET]),
-        (["build", "check", "start"], [plan.END_TRIAL, plan.FORGET]),
-        (["build", "check", "start", "switch"], [plan.RESTORE, plan.END_TRIAL, plan.FORGET]),
+        (["build", "check"], [plan.END_TRIAL, plan.FORGET]),
+        (["build", "check", "start"], [*[plan.END_TRIAL] * 2, plan.FORGET]),
+        (["build", "check", "start", "switch"], [plan.RESTORE, *[plan.END_TRIAL] * 2, plan.FORGET]),
         (
             ["build", "check", "start", "switch", "nginx"],
-            [plan.NGINX_BACK, plan.RESTORE, plan.END_TRIAL, plan.FORGET],
+            [plan.NGINX_BACK, plan.RESTORE, *[plan.END_TRIAL] * 2, plan.FORGET],
         ),
     ],
 )
@@ -83,7 +83,7 @@ def test_what_was_begun_is_taken_back_the_last_first(begun: list[str], undone: l
 def test_what_had_nothing_before_it_is_taken_away() -> None:
     begun = ["build", "check", "start", "switch", "nginx"]
     undone = [each.undo for each in plan.undoing(FIRST, begun)]
-    assert undone == [plan.NGINX_AWAY, plan.HALT, plan.END_TRIAL, plan.FORGET]
+    assert undone == [plan.NGINX_AWAY, plan.HALT, *[plan.END_TRIAL] * 2, plan.FORGET]
 
 
 def test_from_finish_on_it_is_completed() -> None:
