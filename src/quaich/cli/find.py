@@ -1,4 +1,4 @@
-"""Finding a running server: by its control socket, pid file or configuration, or as the only one.
+"""Finding a running server: by site, control socket, pid file, configuration, or as the only one.
 
 What is found is a path and, where a pid was read, the pid that must be behind it.  A pid file that
 is stale, or names another program, finds nothing, and says so.
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from quaich.cli import procs
 from quaich.config.effective import Config
+from quaich.deploy.layout import SitePaths, layout
 from quaich.errors import QuaichError
 from quaich.master import rendezvous
 from quaich.values import dataclass
@@ -49,9 +50,33 @@ def find(target: str | None, control: str | None, environ: Mapping[str, str]) ->
         return connect(control)
     if target is None:
         return _only(environ)
+    paths = site_paths(target, environ)
+    if paths is not None:
+        return _of_site(paths)
     if target.endswith(_CONFIGURATIONS):
         return _by_configuration(target, environ)
     return _by_pidfile(target, environ)
+
+
+def site_paths(target: str | None, environ: Mapping[str, str]) -> SitePaths | None:
+    """The paths of the deployed site that a bare word names, if there is such a site."""
+    if target is None or "/" in target or "." in target:
+        return None
+    try:
+        paths = layout(os.geteuid(), environ).site(target)
+    except QuaichError:
+        return None
+    known = os.path.exists(paths.definition) or os.path.islink(paths.current)
+    return paths if known else None
+
+
+def _of_site(paths: SitePaths) -> Found:
+    try:
+        return connect(paths.control)
+    except NoServer as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
+        raise NoServer(f"{paths.name} does not run: quaich start {paths.name}") from None
 
 
 def _by_configuration(path: str, environ: Mapping[str, str]) -> Found:

@@ -21,8 +21,8 @@ from quaich.values import dataclass
 USAGE = """\
 Usage: quaich logs [-f] [-n LINES] [FILTERS] [FILE|SERVER]
 
-FILE is a log; SERVER is a pid file or a configuration file, and may be left out where one server of
-this user runs whose output is a file.
+FILE is a log; SERVER is the name of a deployed site, a pid file or a configuration file, and may be
+left out where one server of this user runs whose output is a file.
 
     -f, --follow       go on as the log grows
     -n LINES           the last LINES lines (20; all with --since)
@@ -117,6 +117,9 @@ def locate(wish: Wish) -> str:
     """The log that is meant."""
     target = wish.target
     if target is not None and wish.control is None:
+        site = find.site_paths(target, os.environ)
+        if site is not None:
+            return f"{site.log}/server.log"
         if target.endswith(_CONFIGURATIONS):
             return _of_configuration(target)
         if not _is_pidfile(target):

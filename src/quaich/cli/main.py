@@ -32,7 +32,8 @@ Usage: quaich serve module:app [options...]     serve a WSGI application over HT
 Commands: serve, check, config, explain, migrate, nginx, help, version
 Running:  reload, stop, status, pause, resume, scale, upgrade, restore
 Watching: top, logs
-Deploying: setup, new, dev, doctor, report
+Deploying: setup, new, dev, doctor, report, deploy, rollback, promote, releases, destroy
+Sites:    sites, start, restart, env, exec, run, shell, maintenance, lock, unlock, audit
 More:     quaich serve --help, quaich --help
 """
 
@@ -89,8 +90,7 @@ def _dispatch(argv: list[str]) -> int:
 def _unknown_command(word: str) -> UsageError:
     from quaich.config.suggest import nearest
 
-    # What other servers call it: "restart" is nearer to restore, which is quite another thing.
-    found = {"restart": "reload", "start": "serve"}.get(word) or nearest(word, _COMMANDS)
+    found = nearest(word, _COMMANDS)
     if found:
         return UsageError(f'unknown command "{word}"; did you mean quaich {found}?')
     if word.endswith((".py", ".wsgi")) or ":" in word:
@@ -227,7 +227,6 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "config": _later("configcmd"),
     "explain": _later("explain"),
     "migrate": _later("migrate"),
-    "nginx": _later("nginxcmd"),
     "reload": _later("operate"),
     "stop": _later("operate"),
     "status": _later("operate"),
@@ -243,6 +242,23 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "dev": _later("dev"),
     "doctor": _later("doctor"),
     "report": _later("report"),
+    "deploy": _later("deploycmd"),
+    "rollback": _later("deploycmd"),
+    "promote": _later("deploycmd"),
+    "releases": _later("deploycmd"),
+    "sites": _later("sitecmd"),
+    "start": _later("sitecmd"),
+    "restart": _later("sitecmd"),
+    "maintenance": _later("sitecmd"),
+    "env": _later("sitecmd"),
+    "exec": _later("sitecmd"),
+    "run": _later("sitecmd"),
+    "shell": _later("sitecmd"),
+    "lock": _later("sitecmd"),
+    "unlock": _later("sitecmd"),
+    "audit": _later("sitecmd"),
+    "destroy": _later("sitecmd"),
+    "nginx": _later("nginxcmd"),
     "help": _help,
     "version": _version,
 }

@@ -28,7 +28,8 @@ Usage: quaich reload [--brutal|--chain] [--workers] [SERVER]
        quaich upgrade [SERVER]                  go on with the quaich that is installed now
        quaich restore [GENERATION] [SERVER]     back to a generation that snapshot kept
 
-SERVER is a pid file or a configuration file; it may be left out where one server of this user runs.
+SERVER is the name of a deployed site, a pid file or a configuration file; it may be left out where
+one server of this user runs.
 
     --control PATH    the server's control socket
     --timeout N       wait at most N seconds for the outcome
@@ -45,6 +46,8 @@ _FLAGS = {
     "status": ("--json",),
 }
 _VALUES = ("--control", "--timeout")
+# What takes more than the server where that is a site's.
+_OF_SITES = ("stop", "scale")
 _ACCEPT_SECONDS = 10.0
 _END_SECONDS = 30.0
 _LONGEST_ANSWER = 64 * 1024 * 1024
@@ -67,6 +70,10 @@ def run(argv: Sequence[str]) -> int:
     if any(each in ("-h", "--help") for each in argv[1:]):
         sys.stdout.write(USAGE)
         return 0
+    if argv[0] in _OF_SITES and any(find.site_paths(each, os.environ) for each in argv[1:]):
+        from quaich.cli import sitecmd
+
+        return sitecmd.run(argv)
     wish = read(argv)
     found = find.find(wish.target, wish.control, os.environ)
     with found.sock:

@@ -29,6 +29,10 @@ _NOT_OPTIONS = frozenset(
         "QUAICH_DEV",
         "QUAICH_DEV_APP",
         "QUAICH_DEV_STATIC",
+        # What a deployed site tells its application.
+        "QUAICH_SITE",
+        "QUAICH_RELEASE",
+        "QUAICH_DATA",
     )
 )
 

@@ -109,8 +109,10 @@ def test_a_reload_keeps_the_environment_of_the_start(
             ["quaich", "frobnicate"],
             (
                 'quaich: unknown command "frobnicate": expected serve, check, config, explain, '
-                "migrate, nginx, reload, stop, status, top, logs, pause, resume, scale, upgrade, "
-                "restore, setup, new, dev, doctor, report, help, version, or an option\n"
+                "migrate, reload, stop, status, top, logs, pause, resume, scale, upgrade, restore, "
+                "setup, new, dev, doctor, report, deploy, rollback, promote, releases, sites, "
+                "start, restart, maintenance, env, exec, run, shell, lock, unlock, audit, destroy, "
+                "nginx, help, version, or an option\n"
             ),
         ),
         (["quaich", "--a\nb\x1b[2J"], "quaich: unknown option --a\\nb\\x1b[2J\n"),

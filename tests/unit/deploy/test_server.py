@@ -1,0 +1,70 @@
+"""By what a site's server is started: systemd where it runs, for root and for a user."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from quaich.deploy import server
+from quaich.deploy.faults import ApplicationFault
+from quaich.deploy.layout import layout
+from quaich.machine import unit
+
+Make = Callable[[int, Mapping[str, str]], server.Manager]
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What was run, on a machine where systemd runs."""
+    calls: list[list[str]] = []
+
+    def run(argv: list[str], **more: object) -> "subprocess.CompletedProcess[str]":
+        calls.append(argv)
+        failed = argv[-2:] == ["start", "quaich-site@broken.service"]
+        return subprocess.CompletedProcess(argv, int(failed), "", "Job failed.\nSee the log.\n")
+
+    real = os.path.isdir
+    monkeypatch.setattr(os.path, "isdir", lambda path: path == "/run/systemd/system" or real(path))
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(subprocess, "run", run)
+    return calls
+
+
+def test_root_has_the_systems(called: list[list[str]]) -> None:
+    found = layout(0, {})
+    manager = server.Manager(found, {})
+    assert manager.is_systemd
+    manager.start(found.site("shop"), 5)
+    assert called == [
+        ["systemctl", "enable", "quaich-site@shop.service"],
+        ["systemctl", "start", "quaich-site@shop.service"],
+    ]
+    with pytest.raises(ApplicationFault, match=r"^systemctl start .*: See the log\.$") as caught:
+        manager.start(found.site("broken"), 5)
+    assert caught.value.detail.startswith("Job failed.")
+    called.clear()
+    manager.stop(found.site("shop"))
+    assert [words[1] for words in called] == ["disable", "stop"]
+
+
+def test_a_user_has_it_where_the_unit_is(called: list[list[str]], tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    found = layout(1000, environ)
+    assert not server.Manager(found, environ).is_systemd
+    (tmp_path / "run" / "systemd").mkdir(parents=True)
+    (tmp_path / "run" / "systemd" / "private").touch()
+    units = tmp_path / ".config" / "systemd" / "user"
+    units.mkdir(parents=True)
+    (units / unit.NAME).touch()
+    manager = server.Manager(found, environ)
+    manager.start(found.site("shop"), 5)
+    assert called[0][:3] == ["systemctl", "--user", "enable"]
+
+
+def test_below_a_prefix_nothing_of_the_machine_is_used(called: list[list[str]]) -> None:
+    environ = {"QUAICH_PREFIX": "/nowhere"}
+    assert not server.Manager(layout(0, environ), environ).is_systemd
+    assert called == []
