@@ -3,8 +3,8 @@
 #
 # Both runs are made even if the first fails.  Where nothing could be compiled there is one run.
 #
-# What no compiled module has a part in, the configuration and what the master does with it, is the
-# same program in both builds, and tested in the first; whoever names tests gets just these, in both.
+# What no compiled module has a part in, the configuration, what the master does with it, and the
+# deployment of sites, is the same program in both builds, and tested in the first; whoever names tests gets just these, in both.
 #
 # The run is crowded on purpose: more tests at a time than there are processors.  What fails there,
 # if it is not much, is run once more, one at a time on the machine that is quiet by then; what passes
@@ -39,8 +39,15 @@ suite() {
     fi
 }
 
-same="unit/bench unit/cli unit/config unit/master unit/net"
-for name in bench check commands control daemons fifo hooks language packaging service; do
+same="deploy unit/log/courier"
+for name in bench cli config deploy machine master net nginx; do
+    same="$same unit/$name"
+done
+for name in apply command lint protocols rendered site; do
+    same="$same nginx/test_$name.py"
+done
+for name in bench cheaper check commands control daemons dev fifo hooks language likeness loggers \
+    machine outlets packaging resources service signal_table warm watching; do
     same="$same server/test_$name.py"
 done
 once=""
