@@ -88,7 +88,8 @@ def mutate(content: bytes, chance: random.Random) -> bytes:
 def fault(content: bytes, extension: str) -> str:
     """What is wrong with how the content is read, or the empty string."""
     name = f"case.{extension}"
-    started = time.monotonic()
+    # The processor's time: a machine that is busy with something else reads no worse.
+    started = time.process_time()
     try:
         argv = ["quaich", "--module=x", name]
         read_compatible(argv, {"HOME": "/root"}, OneFile(name, content), [])
@@ -97,7 +98,7 @@ def fault(content: bytes, extension: str) -> str:
             return f"a message of {len(str(error))} characters"
     except Exception:
         return traceback.format_exc()
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     return f"read in {seconds:.1f} s" if seconds > MAX_SECONDS else ""
 
 
