@@ -7,6 +7,11 @@ quote games, no second line.
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 MEGABYTE = 1048576
 
 Need = tuple[str, str]
@@ -26,6 +31,10 @@ class Answered:
     """
 
     def __init__(self, address: str, user: str, method: str, uri: str, protocol: str) -> None:
+        self.open(address, user, method, uri, protocol)
+
+    def open(self, address: str, user: str, method: str, uri: str, protocol: str) -> None:
+        """What is known when the request is whole; all that ``__new__`` leaves to be set."""
         self.address = address
         self.user = user
         self.method = method
@@ -96,7 +105,7 @@ class RequestLog:
             f"({escape(r.protocol)} {r.status}) {r.headers} headers in {r.headers_size} bytes "
             f"({r.switches} switches on core {r.core})\n"
         )
-        return text.encode("latin-1", "backslashreplace")
+        return text.encode("ascii")
 
     def _report(self) -> str:
         assert self._memory is not None
@@ -109,9 +118,11 @@ class RequestLog:
 
 def escape(text: str) -> str:
     """``text`` with every character that is not visible ASCII or a space written as ``\\xhh``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _escaped(text)
+    if cython.compiled:
+        plain = c_is_visible(text)  # type: ignore[name-defined]
+    else:
+        plain = text.isascii() and text.isprintable()
+    return text if plain else _escaped(text)
 
 
 def _escaped(text: str) -> str:

@@ -27,6 +27,7 @@ from quaich.master.estate import Estate, State
 from quaich.master.files import Files, PidFileSide
 from quaich.master.hookside import HookSide, at_exit, master_start
 from quaich.master.journalled import as_before, to_journal
+from quaich.master.leftlines import LeftLines
 from quaich.master.load import Load
 from quaich.master.loop import LATER, Master
 from quaich.master.notices import View
@@ -165,7 +166,7 @@ def _sides(
     files: Files, manager: Manager | None, board: Board | None, desk: Desk, daemons: DaemonHouse
 ) -> list[Side]:
     sides: list[Side] = [
-        *(PidFileSide(files), files.locks, Load(), Waker(), *desk.sides),
+        *(PidFileSide(files), files.locks, Load(), Waker(), LeftLines(), *desk.sides),
         *(HookSide(files.config), daemons),
     ]
     if board is not None:

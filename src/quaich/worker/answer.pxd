@@ -58,7 +58,7 @@ cdef class Answerer:
     @cython.locals(exchange=Exchange)
     cpdef int app_done(self, Connection conn) except -1
     @cython.locals(exchange=Exchange)
-    cpdef int complete(self, Connection conn) except -1
+    cpdef int complete(self, Connection conn, bint at_home) except -1
     @cython.locals(exchange=Exchange)
     cpdef abandon(self, Connection conn)
     cdef _close_result(self, Connection conn)

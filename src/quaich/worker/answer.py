@@ -325,10 +325,13 @@ class Answerer:
             push_end(conn)
         if conn.out:
             return FLUSH
-        return self.complete(conn)
+        return self.complete(conn, True)
 
-    def complete(self, conn: Connection) -> int:
-        """Everything is with the kernel: close, log, and say what becomes of the connection."""
+    def complete(self, conn: Connection, at_home: bool) -> int:
+        """Everything is with the kernel: close, log, and say what becomes of the connection.
+
+        ``at_home`` says that this is the thread that answered.
+        """
         exchange = conn.exchange
         assert exchange is not None
         if conn.result is not None:
@@ -340,7 +343,7 @@ class Answerer:
         if exchange.head is not None and exchange.head.removed is not None:
             self.failures.report_removed(conn, exchange.head.removed)
         if self.recorder is not None:
-            self.recorder.finish(conn, exchange)
+            self.recorder.finish(conn, exchange, at_home)
         conn.exchange = None
         conn.context = None
         conn.how = ""
@@ -364,7 +367,7 @@ class Answerer:
                 self.slot.add(REQUESTS, 1)
                 self.slot.add(SENT, exchange.sent + exchange.head_size)
             self._close_result(conn)
-            self.complete(conn)
+            self.complete(conn, False)
 
     def _close_result(self, conn: Connection) -> None:
         result = conn.result

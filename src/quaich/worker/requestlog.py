@@ -7,6 +7,7 @@ from quaich.log.format import COMMON, FormatLog, Process
 from quaich.log.jsonline import JsonLog
 from quaich.log.request import RequestLog
 from quaich.log.selection import Selection
+from quaich.log.server import Log
 from quaich.stats.scoreboard import Slot
 from quaich.sys.process import memory
 from quaich.worker.record import Output, Recorder
@@ -45,6 +46,7 @@ def recorder(
         needs=getattr(lines, "needs", ()),
         open=getattr(lines, "open", False),
         forwarded=config.log_x_forwarded_for,
+        gathering=isinstance(log, Log),
     )
 
 
