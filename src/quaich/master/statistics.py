@@ -33,6 +33,7 @@ from quaich.master.watch import memory_of
 from quaich.net.address import Kind, parse
 from quaich.net.listen import BoundListener, SocketOptions, UnixRights, open_listener, remove_file
 from quaich.net.queue import listen_queue
+from quaich.stats.appmetrics import Metrics
 from quaich.stats.document import document
 from quaich.stats.exposition import exposition, negotiated
 from quaich.stats.figures import Daemon, Figures, Listener, public, readiness
@@ -57,6 +58,7 @@ class Statistics(BaseSide):
         self._daemons = daemons
         self._started = time.monotonic()
         self._ledger = Ledger()
+        self._metrics = Metrics()
         self._overflows = 0
         self._looks = 0.0
         self._bound: list[BoundListener] = []
@@ -93,6 +95,7 @@ class Statistics(BaseSide):
             "started": self._started,
             "overflows": self._overflows,
             "ledger": self._ledger.to_data(),
+            "metrics": self._metrics.to_data(),
             "bound": [asdict(each) for each in self._bound],
         }
         return state, [each.fd for each in self._bound]
@@ -102,6 +105,7 @@ class Statistics(BaseSide):
         self._started = state["started"]
         self._overflows = state["overflows"]
         self._ledger = Ledger.from_data(state["ledger"])
+        self._metrics = Metrics.from_data(state["metrics"])
         self._bound = [
             BoundListener(**(each | {"inode": tuple(each["inode"]) if each["inode"] else None}))
             for each in state["bound"]
@@ -128,7 +132,14 @@ class Statistics(BaseSide):
             self._looks = now + INTERVAL
             full = [each for each in self.listeners() if each.most and each.queue >= each.most]
             self._overflows += bool(full)
+        # Whom the plan has forgotten has had its last words.
+        self._metrics.settle(self.house.plan.knows)
         self._clients.turn(now)
+
+    def handed(self, pid: int, slot: int, data: bytes) -> None:
+        """A worker tells its application's metrics; what comes too late is counted already."""
+        if self.house.plan.knows(pid):
+            self._metrics.take(pid, slot, data)
 
     def heed(self, action: Action, now: float) -> bool:
         """Generations come and go."""
@@ -208,9 +219,10 @@ class Statistics(BaseSide):
             return response("200 OK", self._document(), _JSON)
         if asked.path == "/metrics":
             form = negotiated(asked.accept)
-            return response(
-                "200 OK", self._once(form, lambda: exposition(self.figures(), form)), form
+            body = self._once(
+                form, lambda: exposition(self.figures(), form, self._metrics.families())
             )
+            return response("200 OK", body, form)
         if asked.path == "/-/figures":
             body = self._once(
                 "figures", lambda: json.dumps(asdict(public(self.figures()))).encode()

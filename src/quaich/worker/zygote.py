@@ -44,6 +44,7 @@ from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import family, process
 from quaich.values import dataclass, replace
 from quaich.worker import (
+    appmetrics,
     hooks,
     inherited,
     logswitch,
@@ -413,6 +414,8 @@ class Zygote:
             if slot == 1 and self._config.py_auto_reload:
                 self._report_sources()
                 self._sources.keep_reporting(self._config.py_auto_reload)
+        mine = self._scoreboard.slot(slot, seat)
+        last = appmetrics.begin(self._config, slot, self._channel, mine.served, self._log)
         status = run_worker(
             stage=self._stages[0] if self._stages else self._stage(slot),
             slot=slot,
@@ -424,6 +427,7 @@ class Zygote:
             on_spent=lambda cause: self._send(messages.Spent(slot, cause)),
             on_shown=lambda: self._send(messages.Shown(slot)),
         )
+        last()
         # The application may have asked to be told of the end of its process.
         if not self._config.skip_atexit:
             atexit._run_exitfuncs()
