@@ -30,6 +30,16 @@ def order():
     TOOK.observe(2)
     return "ok"
 
+@application.after_request
+def note(response):
+    if flask.request.url_rule:
+        flask.request.environ["quaich.route"] = str(flask.request.url_rule)
+    return response
+
+@application.route("/item/<int:number>")
+def item(number):
+    return "item"
+
 @application.route("/kill")
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -107,6 +117,10 @@ def test_they_are_summed_and_never_go_back(start: StartServer, tmp_path: Path) -
     wait_until(lambda: shop.orders() == answered[0], 20, "every order is counted")
     wait_until(lambda: shop.metrics()["shop_carts"] == 4, 20, "two workers are alive")
     counts.append(shop.orders())
+    assert all(shop.order(f"/item/{number}") for number in range(3))
+    count = "quaich_route_duration_seconds_count,/item/<int:number>"
+    wait_until(lambda: shop.metrics().get(count) == 3, 20, "the route is counted")
+    assert shop.metrics()["quaich_route_duration_seconds_count,/order"] == answered[0]
     assert not shop.order("/kill")
     shop.server.wait_line(r"worker=\d pid=\d+ died")
     counts.append(shop.orders())

@@ -113,3 +113,22 @@ def test_none_is_lost_or_torn_with_threads_over_a_reload(
         each.join(60)
     server.stop()
     assert sum(answered) == 9000 == lines(server, "/load")
+
+
+def test_lines_that_cannot_be_written_are_counted(start: StartServer, tmp_path: Path) -> None:
+    stats, port = free_port(), free_port()
+    (tmp_path / "gathered.py").write_text(APP)
+    start(
+        *("--http-socket", f"127.0.0.1:{port}", "-w", "gathered", "-M", "--logto", "/dev/full"),
+        *("--stats", f"127.0.0.1:{stats}"),
+    ).wait_listening(("127.0.0.1", stats))
+
+    def lost() -> int:
+        page = http.get(("127.0.0.1", stats), "/metrics").body.decode()
+        found = re.search(r'^quaich_log_lines_lost_total{by="workers"} (\d+)$', page, re.M)
+        return int(found[1]) if found else 0
+
+    with http.Client(("127.0.0.1", port)) as client:
+        for _ in range(3):
+            assert client.request("/").status == 200
+    wait_until(lambda: lost() == 3, 10.0, "three lines are lost")

@@ -235,6 +235,9 @@ class Config(ConfigBase):
     stats_no_cores: bool = False
     stats_no_metrics: bool = False
     enable_metrics: bool = False
+    metric: tuple[str, ...] = ()
+    metrics_dir: str | None = None
+    metrics_dir_restore: bool = False
     metrics_no_cores: bool = False
     stats_push: tuple[str, ...] = ()
     stats_pusher_default_freq: int = 3
@@ -316,6 +319,9 @@ FIXED = (
     "immediate_gid",
     "stats",
     "stats_public",
+    "metric",
+    "metrics_dir",
+    "metrics_dir_restore",
     "stats_push",
     "carbon",
     "alarm",

@@ -26,16 +26,23 @@ _VARIABLES = {
 _MODIFIER = "0"
 
 
+def _no_metric(place: int) -> int:
+    """As uWSGI has it where no metrics are kept."""
+    return 0
+
+
 @dataclass(frozen=True)
 class Process:
     """What the lines of one worker share; ``memory`` gives its address space and resident memory,
-    if it is to be asked; ``ftime`` is the format of ``%(ftime)``."""
+    if it is to be asked; ``ftime`` is the format of ``%(ftime)``; ``metric`` gives a metric by its
+    place among those of the format."""
 
     pid: int
     worker: int
     generation: int = 1
     memory: Callable[[], tuple[int, int]] | None = None
     ftime: str = COMMON
+    metric: Callable[[int], int] = _no_metric
 
 
 class FormatLog:
@@ -54,7 +61,7 @@ class FormatLog:
         self._template = "".join(
             "%s" if isinstance(part, Variable) else part.replace("%", "%%") for part in parts
         )
-        getters = _Getters(process, self.needs)
+        getters = _Getters(process, self.needs, logformat.metrics(text))
         self._getters = [getters.of(each) for each in variables]
 
     def line(self, answered: Answered) -> bytes:
@@ -78,16 +85,18 @@ Getter = Callable[[Answered], str]
 class _Getters:
     """Finds the function for a variable."""
 
-    def __init__(self, process: Process, needs: Sequence[Need]) -> None:
+    def __init__(self, process: Process, needs: Sequence[Need], metrics: Sequence[str]) -> None:
         self._process = process
+        self._metrics = metrics
         self._index = {need: index for index, need in enumerate(needs)}
 
     def of(self, variable: Variable) -> Getter:
         name = variable.name
         shown = escape_quoted if variable.quoted else escape
         if name.startswith(METRIC):
-            # As uWSGI has it where no metrics are kept.
-            return lambda r: "0"
+            shown_metric = self._process.metric
+            place = self._metrics.index(name[len(METRIC) :])
+            return lambda r: str(shown_metric(place))
         need = _need(name)
         if need is not None:
             return self._value(need, shown, "0" if name == "cl" else "-")

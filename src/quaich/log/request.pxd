@@ -42,6 +42,7 @@ cdef class Answered:
     cdef public long long total
     cdef public bint has_app
     cdef public bint failed
+    cdef public long long switches
 
     cpdef open(self, str address, str user, str method, str uri, str protocol)
 

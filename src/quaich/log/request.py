@@ -27,7 +27,8 @@ class Answered:
     ``micros`` is the time until the reply was with the kernel, ``app_micros`` until the
     application was done; ``began`` is the wall clock at the start; ``how`` is
     ``" via sendfile()"`` or empty; ``count`` is this worker's requests, ``total`` the server's;
-    ``failed`` that the client could not be written to.
+    ``failed`` that the client could not be written to; ``switches`` are the pieces of the body as
+    the application gave it.
     """
 
     def __init__(self, address: str, user: str, method: str, uri: str, protocol: str) -> None:
@@ -57,17 +58,13 @@ class Answered:
         self.total = 0
         self.has_app = True
         self.failed = False
+        self.switches = 0
 
     def set(self, name: str, value: object) -> None:
         """Set a variable of the application's for the format of the log."""
         if self.names is None:
             self.names = {}
         self.names[_text(name)] = _text(value)
-
-    @property
-    def switches(self) -> int:
-        """How often the application gave something to send, as far as that is known."""
-        return 1 if self.sent and not self.how else 0
 
 
 class RequestLog:

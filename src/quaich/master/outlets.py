@@ -11,6 +11,7 @@ from functools import partial
 
 from quaich.config import outlets
 from quaich.config.effective import Config
+from quaich.config.metrics import metric, needs
 from quaich.config.outlets import Alarm, Push
 from quaich.config.suggest import hint
 from quaich.errors import ConfigError, QuaichError
@@ -94,7 +95,7 @@ def _append(path: str, line: bytes) -> str:
 
 
 class Outlets(BaseSide):
-    """The side.  ``figures`` and ``listeners`` are the statistics'."""
+    """The side.  ``figures`` and ``listeners`` are the statistics'; ``pushed`` hears of pushes."""
 
     name = "outlets"
 
@@ -103,10 +104,12 @@ class Outlets(BaseSide):
         config: Config,
         figures: Callable[[], Figures],
         listeners: Callable[[], Sequence[Listener]],
+        pushed: Callable[[], None],
     ) -> None:
         self._config = config
         self._figures = figures
         self._listeners = listeners
+        self._pushed = pushed
         self._pushes: list[_Pushing] = []
         self._alarms: dict[str, list[tuple[Alarm, _Datagrams | None]]] = {}
         self._raised = Alarms(float(config.alarm_freq), config.alarm_msg_size)
@@ -162,6 +165,7 @@ class Outlets(BaseSide):
                 if failed and not each.failed:
                     self.house.log.error(f"stats-push {failed}")
                 each.failed = failed
+            self._pushed()
         if self._carbons and now >= self._carbon_due:
             self._carbon_due = now + self._config.carbon_freq
             figures = self._figures()
@@ -231,7 +235,8 @@ def check(config: Config) -> None:
             raise ConfigError(
                 f"{option} = {name}: no alarm has this name{known}", config.place_of(option)
             )
-    metrics = _metrics_of(config) if thresholds else set()
+    metrics = _metrics_of(config) if thresholds or config.metric else set()
+    _check_children(config, metrics)
     for each in thresholds:
         if each.metric not in metrics:
             meant = hint(each.metric, sorted(metrics), "")
@@ -239,6 +244,20 @@ def check(config: Config) -> None:
                 f"metric-threshold: there is no metric {each.metric}{meant}",
                 config.place_of("metric-threshold"),
             )
+
+
+def _check_children(config: Config, metrics: set[str]) -> None:
+    """Refuse a metric that is made of one that is not there; what is, is added to ``metrics``."""
+    for text in config.metric:
+        own = metric(text)
+        for _, child in needs((own,)):
+            if child not in metrics:
+                meant = hint(child, sorted(metrics), "")
+                raise ConfigError(
+                    f"metric {own.name}: there is no metric {child} before it{meant}",
+                    config.place_of("metric"),
+                )
+        metrics.add(own.name)
 
 
 def _metrics_of(config: Config) -> set[str]:

@@ -141,7 +141,7 @@ def _supervise(
 ) -> int:
     process.adopt_orphans()
     daemons = DaemonHouse()
-    desk = Desk(config, os.environ, files.log, daemons.figures)
+    desk = Desk(config, os.environ, files.log, daemons.figures, files.sinks)
     desk.open()
     try:
         master_start(config, files.log)
@@ -204,7 +204,7 @@ def resume(reload: Callable[[], Config]) -> int:
         f"generation={state.plan.current}"
     )
     daemons = DaemonHouse()
-    desk = Desk(config, os.environ, files.log, daemons.figures)
+    desk = Desk(config, os.environ, files.log, daemons.figures, files.sinks)
     board = Board(estate.board) if estate.board is not None else None
     sides = _sides(files, manager, board, desk, daemons)
     try:

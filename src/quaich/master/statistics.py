@@ -26,6 +26,7 @@ from quaich.config.effective import Config
 from quaich.errors import ConfigError
 from quaich.master.census import Moment, Self, census
 from quaich.master.ledger import Ledger
+from quaich.master.metering import Metering
 from quaich.master.side import BaseSide, House
 from quaich.master.statclient import Clients
 from quaich.master.vocabulary import Action, Forget, Fork
@@ -36,10 +37,10 @@ from quaich.net.queue import listen_queue
 from quaich.stats.appmetrics import Metrics
 from quaich.stats.document import document
 from quaich.stats.exposition import exposition, negotiated
-from quaich.stats.figures import Daemon, Figures, Listener, public, readiness
+from quaich.stats.figures import Daemon, Figures, Listener, Sink, public, readiness
 from quaich.stats.question import Question, response
 from quaich.stats.wanted import wanted
-from quaich.values import asdict
+from quaich.values import asdict, replace
 
 INTERVAL = 1.0
 _BACKLOG = 128
@@ -53,8 +54,15 @@ class Statistics(BaseSide):
 
     name = "statistics"
 
-    def __init__(self, config: Config, daemons: Callable[[], Sequence[Daemon]]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        daemons: Callable[[], Sequence[Daemon]],
+        sinks: Callable[[], Sequence[Sink]] = tuple,
+    ) -> None:
         self._config = config
+        self._sinks = sinks
+        self.metering: Metering | None = None
         self._daemons = daemons
         self._started = time.monotonic()
         self._ledger = Ledger()
@@ -167,7 +175,7 @@ class Statistics(BaseSide):
         plan = self.house.plan
         config = self._now()
         now = time.monotonic()
-        return census(
+        found = census(
             plan,
             self._ledger,
             self.house.scoreboard,
@@ -184,8 +192,14 @@ class Statistics(BaseSide):
                 overflows=self._overflows,
                 listeners=self.listeners(),
                 daemons=self._daemons(),
+                lost=self.house.log.dropped,
+                sinks=self._sinks(),
             ),
         )
+        metering = self.metering
+        if metering is None:
+            return found
+        return replace(found, metrics=metering.rows, offsets=metering.offsets)
 
     def _now(self) -> Config:
         """The configuration that serves."""

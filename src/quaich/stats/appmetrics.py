@@ -6,7 +6,7 @@ they are put together as its ``multiprocess_mode`` says.  Quantiles and times of
 put together and are left out.
 
 What a worker hands over is the word of application code: what is not a metric in form is not taken,
-and neither is what would stand for one of the server's.
+and neither is what would stand for one of the server's, but for those of the routes.
 """
 
 import json
@@ -21,6 +21,7 @@ LONGEST = 4 << 20
 """Octets of what a worker may hand over: some ten thousand samples."""
 
 OURS = ("uwsgi_", "quaich_")
+ROUTES = ("quaich_route_duration_seconds", "quaich_route_queue_seconds")
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SUMS = {
@@ -66,7 +67,7 @@ def _is_taken(name: Any, kind: Any) -> bool:
     return (
         isinstance(name, str)
         and _NAME.fullmatch(name) is not None
-        and not name.startswith(OURS)
+        and (name in ROUTES or not name.startswith(OURS))
         and kind in {*_SUMS, *_OTHERS}
     )
 

@@ -203,6 +203,20 @@ def _own(figures: Figures) -> Iterator[Family]:
         ("requests_refused", "Requests refused before the application.", _refused(workers)),
     ):
         yield _counter(f"quaich_{name}", text, [((), value)])
+    yield _counter(
+        "quaich_log_lines_lost",
+        "Lines of the log that were dropped, by who dropped them.",
+        [
+            ((("by", "master"),), figures.lost),
+            ((("by", "workers"),), sum(each.lost for each in workers)),
+            *(((("by", each.name),), each.lost) for each in figures.sinks),
+        ],
+    )
+    sent = [((("sink", each.name),), each.sent) for each in figures.sinks]
+    yield _counter("quaich_log_lines_sent", "Lines that the courier took to a place.", sent)
+    if figures.metrics:
+        values = [("", (("name", name),), value) for name, _, _, value in figures.metrics]
+        yield Family("quaich_metric", _GAUGE, "Metrics of the operator's.", values)
     yield _durations(workers)
 
 

@@ -3,7 +3,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memcpy
 
 cpdef enum:
-    HEADER = 4
+    HEADER = 5
     PID = 0
     GENERATION = 1
     STARTED = 2

@@ -10,6 +10,8 @@ who writes it escapes it: printable ASCII is all that a client's request can bri
 the notes each lane has a shelf, for lines of the log that are not written yet: what a process that
 dies has left there (HELD octets), the master writes.
 
+Behind all that are the metrics that a format of the request log names, of the master's to write.
+
 Two cells are written by the master: HEIRS in the header, whether a worker that leaves may leave its
 clients to others; and WAKE in a slot, which request (by its beginning) a SIGWINCH is about, which
 the worker empties like a letter box.
@@ -25,6 +27,7 @@ import fcntl
 import mmap
 import os
 from array import array
+from collections.abc import Iterable
 
 try:
     import cython
@@ -32,11 +35,12 @@ except ImportError:
     from quaich.sys import cy as cython
 
 HEIRS = 3
-MAGIC = 0x6863696175710005
+SHOWN = 4
+MAGIC = 0x6863696175710006
 SEATS = 2
 
 if not cython.compiled:
-    HEADER = 4
+    HEADER = 5
 
     PID = 0
     GENERATION = 1
@@ -261,26 +265,32 @@ class Scoreboard:
             raise ValueError("this memory is not a scoreboard of this version")
         self.workers: int = head[1]
         self.threads: int = head[2]
+        self._count: int = head[SHOWN]
         size = 8 * _cells_of(self.workers, self.threads)
         # The head is a worker's to write, like the rest.
         notes = _notes_of(self.workers, self.threads)
-        if whole != size + notes + _shelves_of(self.workers, self.threads):
+        shelves = _shelves_of(self.workers, self.threads)
+        if whole != size + notes + shelves + 8 * self._count:
             raise ValueError("this scoreboard is of another size than it says")
         self._cells = memoryview(self._memory)[:size].cast("Q")
         self._notes = memoryview(self._memory)[size : size + notes]
-        self._shelves = memoryview(self._memory)[size + notes :]
+        end = size + notes + shelves
+        self._shelves = memoryview(self._memory)[size + notes : end]
+        self._shown = memoryview(self._memory)[end:].cast("q")
 
     @classmethod
-    def create(cls, workers: int, threads: int) -> "Scoreboard":
-        """A new, empty scoreboard for ``workers`` workers of ``threads`` lanes."""
+    def create(cls, workers: int, threads: int, shown: int = 0) -> "Scoreboard":
+        """A new, empty scoreboard for ``workers`` workers of ``threads`` lanes, that shows so many
+        metrics."""
         head = memoryview(bytearray(8 * HEADER)).cast("Q")
         head[0] = MAGIC
         head[1] = workers
         head[2] = threads
+        head[SHOWN] = shown
         fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             behind = _notes_of(workers, threads) + _shelves_of(workers, threads)
-            os.ftruncate(fd, 8 * _cells_of(workers, threads) + behind)
+            os.ftruncate(fd, 8 * _cells_of(workers, threads) + behind + 8 * shown)
             os.pwrite(fd, bytes(head), 0)
             # The kernel kills who touches memory that is no longer in the file, and the application
             # has this descriptor too.
@@ -310,6 +320,15 @@ class Scoreboard:
             self._notes[place * notes : (place + 1) * notes],
             self._shelves[place * shelves : (place + 1) * shelves],
         )
+
+    def show(self, values: Iterable[int]) -> None:
+        """Let workers see the metrics."""
+        for place, value in enumerate(values):
+            self._shown[place] = value
+
+    def shown(self, place: int) -> int:
+        """A metric; 0 where nobody keeps them."""
+        return self._shown[place] if place < len(self._shown) else 0
 
     @property
     def heirs(self) -> bool:

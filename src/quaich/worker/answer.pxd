@@ -39,6 +39,7 @@ cdef class Answerer:
     cdef public bint failing
     cdef public bint astray
     cdef public object on_exception
+    cdef public object routes
     cdef public long long left
     cdef public object on_spent
 
@@ -61,6 +62,8 @@ cdef class Answerer:
     cpdef int complete(self, Connection conn, bint at_home) except -1
     @cython.locals(exchange=Exchange)
     cpdef abandon(self, Connection conn)
+    @cython.locals(environ=dict)
+    cdef _route(self, Connection conn)
     cdef _close_result(self, Connection conn)
     @cython.locals(first=bint, outcome=int)
     cdef int _failed(self, Connection conn, object error) except -1

@@ -16,12 +16,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from quaich.config.effective import Config
 from quaich.log.server import Log
 from quaich.worker import messages
+from quaich.worker.routes import Routes
 
 BUSY = 1.0
 IDLE = 5.0
@@ -36,11 +37,11 @@ def registry() -> Any | None:
     return getattr(sys.modules.get("prometheus_client"), "REGISTRY", None)
 
 
-def snapshot(found: Any) -> bytes:
-    """All families of a registry: name, type, help, mode of a gauge, samples."""
+def snapshot(found: Any | None, more: Iterable[list[Any]] = ()) -> bytes:
+    """All families of a registry, and more: name, type, help, mode of a gauge, samples."""
     collectors = getattr(found, "_names_to_collectors", {})
-    families = []
-    for each in found.collect():
+    families = [*more]
+    for each in found.collect() if found is not None else ():
         mode = str(getattr(collectors.get(each.name), "_multiprocess_mode", "all"))
         samples = [[sample.name, sample.labels, float(sample.value)] for sample in each.samples]
         families.append([each.name, each.type, each.documentation, mode, samples])
@@ -58,13 +59,15 @@ class Publisher:
         self._served = served
         self._log = log
         self._one = threading.Lock()
+        self._started = False
         self._failed = False
+        self.routes = Routes(self.start)
 
     def publish(self) -> None:
         """Hand over what there is now; a collector that raises is said once."""
         with self._one:
             try:
-                data = snapshot(registry())
+                data = snapshot(registry(), self.routes.families())
             except Exception as error:
                 if not self._failed:
                     self._failed = True
@@ -89,7 +92,13 @@ class Publisher:
 
     def start(self) -> None:
         """Do so from now on."""
+        self._started = True
         threading.Thread(target=self._run, name="quaich-metrics", daemon=True).start()
+
+    def end(self) -> None:
+        """Hand over last, if there ever was something."""
+        if self._started:
+            self.publish()
 
     def _run(self) -> None:
         before = -1
@@ -108,14 +117,11 @@ class Publisher:
 
 def begin(
     config: Config, slot: int, channel: socket.socket, served: Callable[[], int], log: Log
-) -> Callable[[], None]:
-    """Hand over from now on, if there is something and it is asked for; what to call at the end."""
-    if not config.stats or registry() is None:
-        return _nothing
+) -> Publisher | None:
+    """Who hands over, if it is asked for: from now on, or once the application names a route."""
+    if not config.stats:
+        return None
     publisher = Publisher(slot, channel, served, log)
-    publisher.start()
-    return publisher.publish
-
-
-def _nothing() -> None:
-    pass
+    if registry() is not None:
+        publisher.start()
+    return publisher

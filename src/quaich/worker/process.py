@@ -185,7 +185,9 @@ def run_worker(
     mine = stage.scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
     answerer.slot = mine
-    answerer.recorder = requestlog.recorder(config, slot, generation, mine, stage.log.requests)
+    answerer.recorder = requestlog.recorder(
+        config, slot, generation, mine, stage.log.requests, stage.scoreboard.shown
+    )
     stage.log.tell_lost(partial(mine.add, LOST))
     if answerer.recorder is not None and answerer.recorder.shelves is not None:
         for lane, shelf in zip(engine.lanes, answerer.recorder.shelves, strict=True):

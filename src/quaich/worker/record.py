@@ -163,6 +163,7 @@ class Recorder:
         r.headers = head.count if head is not None else 2
         r.headers_size = exchange.head_size
         r.sent = exchange.sent
+        r.switches = exchange.switches if not conn.how else 0
         r.how = conn.how
         now = micros()
         r.micros = now - conn.began

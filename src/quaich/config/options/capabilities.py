@@ -33,7 +33,6 @@ BY_GROUP = {
     "reload-control": LIFECYCLE,
     "hooks": HOOKS,
     "misc": LOGGING,
-    "metrics": STATISTICS,
     "metrics-push": STATISTICS,
     "alarms": ALARMS,
     "http-router": SOCKETS,
