@@ -250,6 +250,10 @@ class Config(ConfigBase):
     carbon_no_workers: bool = False
     alarm: tuple[str, ...] = ()
     alarm_backlog: tuple[str, ...] = ()
+    alarm_fd: tuple[str, ...] = ()
+    alarm_segfault: tuple[str, ...] = ()
+    log_alarm: tuple[str, ...] = ()
+    not_log_alarm: tuple[str, ...] = ()
     metric_threshold: tuple[str, ...] = ()
     alarm_freq: int = 3
     alarm_msg_size: int = 8192
@@ -326,5 +330,9 @@ FIXED = (
     "carbon",
     "alarm",
     "alarm_backlog",
+    "alarm_fd",
+    "alarm_segfault",
+    "log_alarm",
+    "not_log_alarm",
     "metric_threshold",
 )

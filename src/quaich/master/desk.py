@@ -13,6 +13,7 @@ from quaich import __version__
 from quaich.config.effective import Config
 from quaich.log.server import Log
 from quaich.master import report
+from quaich.master.alarming import Alarming
 from quaich.master.control import Control
 from quaich.master.fifo import Fifo
 from quaich.master.metering import Metering
@@ -91,9 +92,9 @@ class Desk:
         self._outlets = Outlets(
             config,
             self._statistics.figures,
-            self._statistics.listeners,
             self._metering.pushed,
         )
+        self._alarming = Alarming(config, self._statistics.figures, self._statistics.listeners)
         self._control = Control(self._status)
         self._fifo: Fifo | None = None
         if config.master_fifo:
@@ -140,8 +141,12 @@ class Desk:
         fifo = [self._fifo] if self._fifo else []
         return [
             *(self._reports, self._statistics, self._metering, self._outlets),
-            *(self._control, *fifo),
+            *(self._alarming, self._control, *fifo),
         ]
+
+    def raise_alarm(self, name: str, message: str) -> None:
+        """A line of the log asks for it."""
+        self._alarming.ring(name, message)
 
     def leftovers(self) -> tuple[tuple[str, int, int], ...]:
         """The files to remove if the master is killed."""

@@ -173,6 +173,7 @@ def _sides(
         sides.append(files.log_keeper(board))
     if files.courier is not None:
         sides.append(files.courier)
+        files.courier.on_alarm = desk.raise_alarm
     if manager is not None:
         sides.append(Notifier(manager))
     return sides

@@ -8,7 +8,6 @@ LIFECYCLE = "lifecycle"
 HOOKS = "hooks"
 LOGGING = "logging"
 STATISTICS = "statistics and metrics"
-ALARMS = "alarms"
 SOCKETS = "socket options"
 TLS = "TLS"
 ROUTING = "routing"
@@ -34,7 +33,6 @@ BY_GROUP = {
     "hooks": HOOKS,
     "misc": LOGGING,
     "metrics-push": STATISTICS,
-    "alarms": ALARMS,
     "http-router": SOCKETS,
     "tls": TLS,
     "routing": ROUTING,

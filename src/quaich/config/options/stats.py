@@ -1,6 +1,6 @@
 """Rows: what the server shows of itself, and to whom."""
 
-from quaich.config import kinds
+from quaich.config import kinds, loggers
 from quaich.config.options.row import DIFFERS, NO_ARGUMENT, SAME, Option
 
 _MASTER = ("master",)
@@ -184,7 +184,7 @@ OPTIONS = (
         "alarm",
         kinds.ALARMS,
         "alarms",
-        "what an alarm does: NAME cmd:COMMAND, NAME log:, or NAME udp:ADDRESS",
+        "what an alarm does: NAME cmd:COMMAND, log:, udp:ADDRESS or mail:ADDRESS",
         implies=_MASTER,
         relation=DIFFERS,
         why="commands run as the user of the workers, and of one alarm one at a time; other kinds "
@@ -203,6 +203,49 @@ OPTIONS = (
         implies=_MASTER,
         relation=DIFFERS,
         why="UNIX sockets count, too",
+        reloadable=False,
+    ),
+    Option(
+        "alarm-fd",
+        kinds.FD_ALARMS,
+        "alarms",
+        "raise an alarm when an inherited descriptor can be read: NAME FD[:OCTETS] [TEXT]",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="once a second at most",
+        reloadable=False,
+    ),
+    Option(
+        "alarm-segfault",
+        kinds.STRINGS,
+        "alarms",
+        "raise an alarm when a worker dies of a crash",
+        aliases=("segfault-alarm",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="the master raises it, for SIGBUS, SIGFPE, SIGILL and SIGABRT too",
+        reloadable=False,
+    ),
+    Option(
+        "log-alarm",
+        kinds.LOG_ALARMS,
+        "alarms",
+        "raise an alarm for lines of the log that match: NAME REGEX",
+        aliases=("alarm-log",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="regular expressions are Python's; ten alarms a second at most",
+        reloadable=False,
+    ),
+    Option(
+        "not-log-alarm",
+        loggers.REGEXES,
+        "alarms",
+        "lines of the log that raise no alarm",
+        aliases=("not-alarm-log",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="regular expressions are Python's",
         reloadable=False,
     ),
     Option(
