@@ -84,7 +84,7 @@ class Statistics(BaseSide):
             config.place_of("chown-socket"),
         )
         for text in config.stats:
-            _check_reach(text, place, config.stats_public)
+            check_reach(text, place, config.stats_public)
             address = parse(text, place)
             if address.kind is Kind.UNIX:
                 text = os.path.join(config.chdir or "", address.path)
@@ -275,16 +275,25 @@ class Statistics(BaseSide):
         return answer
 
 
-def _check_reach(text: str, place: str, public: bool) -> None:
+def check_reach(text: str, place: str, public: bool) -> None:
     """Refuse an address that others than this machine reach, unless that is wanted."""
     address = parse(text, place)
-    if address.kind is not Kind.TCP or public or _is_local(address.host):
+    if public or not is_public(text):
         return
     raise ConfigError(
         f"stats = {text}: everybody who reaches this address could read how the server does; "
         f"write 127.0.0.1:{address.port}, or set stats-public = true if it is protected otherwise",
         place,
     )
+
+
+def is_public(text: str) -> bool:
+    """Whether others than this machine can reach an address."""
+    try:
+        address = parse(text)
+    except ConfigError:
+        return False
+    return address.kind is Kind.TCP and not _is_local(address.host)
 
 
 def _is_local(host: str) -> bool:
