@@ -15,6 +15,7 @@ from quaich.config.effective import Config
 from quaich.config.metrics import metric
 from quaich.errors import ConfigError
 from quaich.master.side import BaseSide
+from quaich.master.vocabulary import Action, StartZygote
 from quaich.stats.document import uwsgi_metrics
 from quaich.stats.figures import Figures
 from quaich.stats.metering import Meter
@@ -39,6 +40,7 @@ class Metering(BaseSide):
             self._directory = os.path.join(config.chdir or "", self._directory)
         self._active = bool(config.metric or self._directory)
         self._due = 0.0
+        self._values: dict[str, int] = {}
         self._written: dict[str, int] = {}
         self._failed = ""
         self.offsets: dict[str, int] = {}
@@ -95,14 +97,23 @@ class Metering(BaseSide):
             if name not in self._meter.values
         }
         self._meter.collect(own, now)
-        values = {**own, **self._meter.values}
+        self._values = {**own, **self._meter.values}
         for generation in self.house.plan.generations:
-            board, config = self.house.scoreboard(generation), self.house.config(generation)
-            if board is not None and config is not None:
-                names = logformat.metrics(config.log_format)
-                board.show([values.get(name, 0) for name in names])
+            self._show(generation)
         if self._directory is not None:
-            self._write(self._directory, values)
+            self._write(self._directory, self._values)
+
+    def heed(self, action: Action, now: float) -> bool:
+        """The workers of a new generation see the metrics from their first request on."""
+        if isinstance(action, StartZygote):
+            self._show(action.generation)
+        return False
+
+    def _show(self, generation: int) -> None:
+        board, config = self.house.scoreboard(generation), self.house.config(generation)
+        if board is not None and config is not None:
+            names = logformat.metrics(config.log_format)
+            board.show([self._values.get(name, 0) for name in names])
 
     def pushed(self) -> None:
         """The metrics were sent."""

@@ -1,4 +1,4 @@
-"""What a worker may hand to the master as a file: sealed memory, and nothing that could hold it up."""
+"""What a worker may hand to the master: sealed memory, and nothing that could hold it up."""
 
 import fcntl
 import os
