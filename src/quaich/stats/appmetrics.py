@@ -18,7 +18,10 @@ from quaich.stats.exposition import Family, Labels
 from quaich.values import dataclass, field
 
 LONGEST = 4 << 20
-"""Octets of what a worker may hand over: some ten thousand samples."""
+"""Octets of what a worker may hand over."""
+
+MOST = 20000
+"""Samples of a worker: with more of them, those that come first are told."""
 
 OURS = ("uwsgi_", "quaich_")
 ROUTES = ("quaich_route_duration_seconds", "quaich_route_queue_seconds")
@@ -50,15 +53,19 @@ class Group:
 def read(data: bytes) -> dict[str, Group]:
     """What was handed over, as far as it is metrics; ValueError where it is something else."""
     found: dict[str, Group] = {}
+    count = 0
     try:
         for name, kind, text, mode, samples in json.loads(data):
             if _is_taken(name, kind):
                 group = Group(kind, str(text), str(mode))
-                for sample in samples:
+                for sample in samples[: MOST - count]:
                     _put(group, name, *sample)
+                count += len(samples)
                 if group.series:
                     found[name] = group
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+                if count >= MOST:
+                    break
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"no metrics: {error}") from None
     return found
 

@@ -68,7 +68,8 @@ def exposition(figures: Figures, form: str = PLAIN, more: Iterable[Family] = ())
             lines.append(f"{family.name}{suffix}{_labels(labels)} {_number(value)}")
     if is_open:
         lines.append("# EOF")
-    return ("\n".join(lines) + "\n").encode("utf-8")
+    # Half of a pair is no character, and comes from applications all the same.
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
 def _labels(labels: Labels) -> str:

@@ -4,10 +4,12 @@ import json
 
 import prometheus_client as prometheus
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
 from prometheus_client.parser import text_string_to_metric_families as read_plain
 
-from quaich.stats.appmetrics import Metrics
+from quaich.stats.appmetrics import MOST, Metrics
 from quaich.stats.exposition import OPEN, PLAIN, exposition
 from quaich.stats.figures import Figures
 from quaich.worker.appmetrics import snapshot
@@ -144,6 +146,8 @@ def _family(name: str, kind: str, sample: str, value: float, **labels: str) -> b
         b'[["a"]]',
         b'[["a","gauge","","all",[["a",[],1]]]]',
         b'[["a","gauge","","all",[["a",{},"x"]]]]',
+        b'[["a","gauge","","all",[["a",{},1' + b"0" * 400 + b"]]]]",
+        b'[["a",["gauge"],"","all",[]]]',
         _family("uwsgi_workers", "gauge", "uwsgi_workers", 1),
         _family("quaich_x", "counter", "quaich_x_total", 1),
         _family("a b", "gauge", "a b", 1),
@@ -168,3 +172,41 @@ def test_help_and_labels_cannot_forge_a_line() -> None:
     assert set(values(metrics, PLAIN)) - set(values(Metrics(), PLAIN)) == {
         ("a", ('l="\nc 1', "worker_id=1"))
     }
+
+
+def test_half_a_character_harms_nobody() -> None:
+    metrics = Metrics()
+    metrics.take(1, 1, _family("a", "gauge", "a", 1, l="\ud800"))
+    assert values(metrics)["a", ("l=?", "worker_id=1")] == 1
+
+
+def test_there_are_not_too_many() -> None:
+    samples = [["a_total", {"l": str(number)}, 1] for number in range(MOST + 5)]
+    metrics = Metrics()
+    metrics.take(1, 1, json.dumps([["a", "counter", "", "all", samples]]).encode())
+    (family,) = metrics.families()
+    assert len(family.samples) == MOST
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=10,
+)
+_SAMPLE = st.tuples(st.sampled_from(["a", "a_total", "a_bucket", "b"]) | _JSON, _JSON, _JSON)
+_KIND = st.sampled_from(["counter", "gauge", "histogram", "info", "stateset"]) | _JSON
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.just("a") | _JSON, _KIND, _JSON, _JSON, st.lists(_SAMPLE) | _JSON), max_size=3
+    )
+    | _JSON
+)
+def test_nothing_that_is_handed_over_harms_the_master(data: object) -> None:
+    metrics = Metrics()
+    metrics.take(1, 1, json.dumps(data).encode())
+    values(metrics, PLAIN)
+    metrics.settle(lambda pid: False)
+    values(metrics, PLAIN)
