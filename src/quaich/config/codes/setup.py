@@ -65,15 +65,6 @@ CODES = (
         "Use a directory below /run that belongs to the service.",
     ),
     Code(
-        "QX020",
-        NOTE,
-        "a failed import would not stop the start",
-        "need-app is not set.",
-        "When the application cannot be loaded, uWSGI starts all the same and answers every "
-        "request with 500; so does quaich behind the compatible door.",
-        "Write need-app = true.",
-    ),
-    Code(
         "QX009",
         NOTE,
         "statistics for everybody",
@@ -81,6 +72,15 @@ CODES = (
         "Whoever reaches the address reads which requests run, from whom, and how the server does; "
         "uWSGI shows their variables besides.",
         "Listen on 127.0.0.1 or a UNIX socket, or let a firewall admit only the collector.",
+    ),
+    Code(
+        "QX020",
+        NOTE,
+        "a failed import would not stop the start",
+        "need-app is not set.",
+        "When the application cannot be loaded, uWSGI starts all the same and answers every "
+        "request with 500; so does quaich behind the compatible door.",
+        "Write need-app = true.",
     ),
     Code(
         "QX036",
