@@ -20,7 +20,7 @@ from pathlib import Path
 from quaich.cli import topscreen, topsource
 from quaich.cli.topmodel import Model
 
-COLUMNS, ROWS = 100, 16
+COLUMNS, ROWS = 80, 16
 WIDTH, HEIGHT = 8.43, 18
 SECONDS = 25
 APPLICATION = """
@@ -71,8 +71,10 @@ def svg(lines: list[topscreen.Line]) -> str:
                     f'fill="{COLOURS[topscreen.PLAIN]}"/>'
                 )
             if text.strip():
+                # A place for each character: not every viewer stretches a text to its length.
+                places = " ".join(f"{x + place * WIDTH:.1f}" for place in range(len(text)))
                 found.append(
-                    f'<text x="{x:.1f}" y="{y + 14}" textLength="{size:.1f}" xml:space="preserve" '
+                    f'<text x="{places}" y="{y + 14}" xml:space="preserve" '
                     f'fill="{COLOURS[style]}">{escape(text)}</text>'
                 )
             column += len(text)

@@ -25,6 +25,12 @@ def application(environ, start_response):
     if path == "/404":
         start_response("404 Not Found", headers)
         return [b"no"]
+    if path == "/three":
+        start_response("200 OK", headers)
+        return (each for each in [b"a", b"", b"b"])
+    if path == "/bare":
+        start_response("200 OK", headers)
+        return b"abc"
     if path == "/zero":
         start_response("200 OK", headers)
         return []
@@ -196,6 +202,15 @@ def _name_difference() -> int:
     import socket
 
     return len(socket.gethostname()) - 2
+
+
+def test_switches_are_the_pieces_that_the_application_gave(place) -> None:
+    running = place("--log-format", "MARK %(uri) %(switches)")
+    for target in ("/", "/three", "/bare", "/zero", "/file"):
+        running.send("http", over_http(target))
+    lines = [line[5:] for line in running.stop().splitlines() if line.startswith("MARK ")]
+    # As uWSGI 2.0.31 counts them.
+    assert lines == ["/ 1", "/three 3", "/bare 0", "/zero 0", "/file 0"]
 
 
 def test_names_can_be_set_only_where_the_format_has_some(place) -> None:

@@ -425,7 +425,7 @@ REQUEST_LINE = re.compile(
     r"\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\] "
     r"(?P<method>\S+) (?P<uri>\S+) => generated (?P<size>\d+) bytes in \d+ msecs"
     r"(?: via sendfile\(\))? \(HTTP/1\.[01] (?P<status>\d{3})\) "
-    r"\d+ headers in \d+ bytes \([01] switches on core \d\)$",
+    r"\d+ headers in \d+ bytes \(\d+ switches on core \d\)$",
     re.MULTILINE,
 )
 

@@ -18,6 +18,8 @@ from quaich.config.effective import Config
 from quaich.errors import ConfigError
 from quaich.log.file import Target
 from quaich.machine.ports import listeners
+from quaich.master.outlets import check as check_alarms
+from quaich.master.statistics import check_reach, is_public
 from quaich.net.address import Address, Kind, parse
 from quaich.values import replace
 
@@ -28,7 +30,10 @@ _KNOWN_SERVERS = ("quaich", "uwsgi")
 
 def examine(config: Config) -> list[Diagnostic]:
     """Every finding about the machine."""
-    found = [*_accounts(config), *_paths(config), *_listeners(config)]
+    found = [
+        *(*_accounts(config), *_paths(config), *_listeners(config)),
+        *(*_statistics(config), *_alarms(config)),
+    ]
     if config.uid and os.geteuid() != 0:
         # It is meant to be started by root, who may do what this user may not.
         return [
@@ -74,6 +79,8 @@ def _paths(config: Config) -> Iterator[Diagnostic]:
     home = os.path.abspath(config.chdir or ".")
     if config.chdir:
         yield from _directory(config, "chdir", config.chdir)
+    if config.metrics_dir:
+        yield from _directory(config, "metrics-dir", os.path.join(home, config.metrics_dir))
     if config.virtualenv:
         # The server changes directory first.
         path = os.path.join(home, config.virtualenv)
@@ -125,6 +132,26 @@ def _listeners(config: Config) -> Iterator[Diagnostic]:
             yield from _unix(spec, address.path)
         elif address.kind is Kind.TCP:
             yield from _tcp(spec, address)
+
+
+def _statistics(config: Config) -> Iterator[Diagnostic]:
+    for text in config.stats:
+        try:
+            address = parse(text)
+            check_reach(text, config.place_of("stats"), config.stats_public)
+        except ConfigError as error:
+            code = "QX415" if is_public(text) else "QX403"
+            yield diagnose(code, error.message, config.place_of("stats"), "stats")
+            continue
+        if address.kind is Kind.TCP and is_public(text):
+            yield _finding(config, "QX009", "stats", f"everybody who reaches {text} reads it")
+
+
+def _alarms(config: Config) -> Iterator[Diagnostic]:
+    try:
+        check_alarms(config)
+    except ConfigError as error:
+        yield diagnose("QX416", error.message, error.place)
 
 
 def _unix(spec: ListenSpec, path: str) -> Iterator[Diagnostic]:

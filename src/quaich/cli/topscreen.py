@@ -77,7 +77,7 @@ def _head(head: Head, width: int) -> list[Line]:
         (f"busy {head.busy}/{head.workers}", WARN if all_busy else PLAIN),
         ("  ", PLAIN),
         (f"queue {head.queue}/{head.most}", BAD if full else PLAIN),
-        (f"  requests {head.requests}  exceptions {head.exceptions}", PLAIN),
+        (f"  exceptions {head.exceptions}  requests {head.requests}", PLAIN),
     ]
     most = max(head.history, default=0.0)
     label = f" most {rate(most)}/s"

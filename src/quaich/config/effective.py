@@ -235,6 +235,9 @@ class Config(ConfigBase):
     stats_no_cores: bool = False
     stats_no_metrics: bool = False
     enable_metrics: bool = False
+    metric: tuple[str, ...] = ()
+    metrics_dir: str | None = None
+    metrics_dir_restore: bool = False
     metrics_no_cores: bool = False
     stats_push: tuple[str, ...] = ()
     stats_pusher_default_freq: int = 3
@@ -247,6 +250,10 @@ class Config(ConfigBase):
     carbon_no_workers: bool = False
     alarm: tuple[str, ...] = ()
     alarm_backlog: tuple[str, ...] = ()
+    alarm_fd: tuple[str, ...] = ()
+    alarm_segfault: tuple[str, ...] = ()
+    log_alarm: tuple[str, ...] = ()
+    not_log_alarm: tuple[str, ...] = ()
     metric_threshold: tuple[str, ...] = ()
     alarm_freq: int = 3
     alarm_msg_size: int = 8192
@@ -316,9 +323,16 @@ FIXED = (
     "immediate_gid",
     "stats",
     "stats_public",
+    "metric",
+    "metrics_dir",
+    "metrics_dir_restore",
     "stats_push",
     "carbon",
     "alarm",
     "alarm_backlog",
+    "alarm_fd",
+    "alarm_segfault",
+    "log_alarm",
+    "not_log_alarm",
     "metric_threshold",
 )

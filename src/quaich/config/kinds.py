@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from quaich.config import outlets
+from quaich.config import metrics, outlets
 from quaich.values import dataclass
 
 DEFAULT_KEEPALIVE = 75
@@ -395,6 +395,9 @@ PROCESSES = Kind(
 OWNER = _text("owner", "user, user:group or :group")
 PUSHES = _parsed("destination", outlets.EXPECTED_PUSH, outlets.push)
 ALARMS = _parsed("alarm", outlets.EXPECTED_ALARM, outlets.alarm)
+FD_ALARMS = _parsed("alarm", outlets.EXPECTED_FD_ALARM, outlets.fd_alarm)
+LOG_ALARMS = _parsed("alarm", outlets.EXPECTED_LOG_ALARM, outlets.log_alarm)
+METRICS = _parsed("metric", metrics.EXPECTED, metrics.metric)
 THRESHOLDS = _parsed("threshold", outlets.EXPECTED_THRESHOLD, outlets.threshold)
 CARBONS = _parsed("address", outlets.EXPECTED_CARBON, outlets.carbon)
 ANYTHING = Kind("text", "str", "a value", lambda text: Reading(text or ""))

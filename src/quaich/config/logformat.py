@@ -52,6 +52,12 @@ def parse(text: str) -> tuple[str | Variable, ...]:
     return tuple(parts)
 
 
+def metrics(text: str | None) -> tuple[str, ...]:
+    """The metrics that a format names, each once."""
+    names = [part.name for part in parse(text or "") if isinstance(part, Variable)]
+    return tuple(dict.fromkeys(name[len(METRIC) :] for name in names if name.startswith(METRIC)))
+
+
 def remarks(text: str, place: str) -> Iterator[Diagnostic]:
     """What the operator should know of a format."""
     for part in parse(text):

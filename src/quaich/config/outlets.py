@@ -2,21 +2,29 @@
 
     stats-push = statsd:ADDRESS[,PREFIX]     socket:ADDRESS[,PREFIX]     file:PATH
     stats-push = file:path=PATH[,freq=SECONDS]
-    alarm = NAME cmd:COMMAND                 NAME log:                   NAME udp:ADDRESS
+    alarm = NAME cmd:COMMAND    NAME log:    NAME udp:ADDRESS    NAME mail:ADDRESS[,ADDRESS]
+    alarm-fd = NAME FD[:OCTETS] [TEXT]
+    log-alarm = NAME REGEX
     metric-threshold = key=METRIC,value=NUMBER,alarm=NAME[,rate=SECONDS][,msg=TEXT]
 
 An address is host:port, or the path of a UNIX datagram socket.  What is not understood raises
 ValueError, whose text says what was expected.
 """
 
+import re
+
 from quaich.values import dataclass
 
 PUSHES = ("statsd", "socket", "file")
-ALARMS = ("cmd", "log", "udp")
+ALARMS = ("cmd", "log", "udp", "mail")
 EXPECTED_PUSH = "statsd:ADDRESS[,PREFIX], socket:ADDRESS[,PREFIX] or file:PATH"
 EXPECTED_CARBON = "HOST:PORT"
 EXPECTED_THRESHOLD = "key=METRIC,value=NUMBER,alarm=NAME[,rate=SECONDS][,msg=TEXT]"
-EXPECTED_ALARM = "NAME cmd:COMMAND, NAME log: or NAME udp:ADDRESS"
+EXPECTED_ALARM = "NAME cmd:COMMAND, NAME log:, NAME udp:ADDRESS or NAME mail:ADDRESS"
+EXPECTED_FD_ALARM = "NAME FD[:OCTETS] [TEXT]"
+EXPECTED_LOG_ALARM = "NAME REGEX"
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_MAIL = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.=-]*(?:@[A-Za-z0-9.-]+)?")
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,24 @@ class Alarm:
     name: str
     action: str
     argument: str
+
+
+@dataclass(frozen=True)
+class FdAlarm:
+    """An alarm that is raised when ``size`` octets can be read from a descriptor."""
+
+    alarm: str
+    fd: int
+    size: int
+    message: str
+
+
+@dataclass(frozen=True)
+class LogAlarm:
+    """An alarm that is raised by lines of the log."""
+
+    alarm: str
+    pattern: str
 
 
 @dataclass(frozen=True)
@@ -74,9 +100,35 @@ def alarm(text: str) -> Alarm:
     action, colon, argument = rest.strip().partition(":")
     if not name or not colon or action not in ALARMS or (action != "log" and not argument):
         raise ValueError(EXPECTED_ALARM)
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{EXPECTED_ALARM}, with a name of letters, digits, dots, - and _")
     if action == "udp":
         _check_address(argument, EXPECTED_ALARM)
+    if action == "mail" and not all(_MAIL.fullmatch(each) for each in argument.split(",")):
+        raise ValueError("NAME mail:ADDRESS[,ADDRESS], such as pager mail:ops@example.org")
     return Alarm(name, action, argument)
+
+
+def fd_alarm(text: str) -> FdAlarm:
+    """What a row of ``alarm-fd`` means."""
+    name, _, rest = text.strip().partition(" ")
+    where, _, message = rest.strip().partition(" ")
+    fd, colon, size = where.partition(":")
+    if not fd.isdecimal() or (colon and not size.isdecimal()) or len(fd + size) > 9:
+        raise ValueError(EXPECTED_FD_ALARM)
+    return FdAlarm(name, int(fd), max(1, int(size or 1)), message.strip() or f"fd {fd} can be read")
+
+
+def log_alarm(text: str) -> LogAlarm:
+    """What a row of ``log-alarm`` means."""
+    name, _, pattern = text.strip().partition(" ")
+    if not name or not pattern:
+        raise ValueError(EXPECTED_LOG_ALARM)
+    try:
+        re.compile(pattern.encode("utf-8", "surrogateescape"))
+    except re.error as error:
+        raise ValueError(f"{EXPECTED_LOG_ALARM}: {error}") from None
+    return LogAlarm(name, pattern)
 
 
 def carbon(text: str) -> str:

@@ -1,6 +1,6 @@
 """A request-log format, made into the function that writes its lines.
 
-Every variable becomes a function of an ``Answered``, chosen once, and the rest a template that the
+The variables become one function of an ``Answered``, made once, and the rest a template that the
 values are put into.  What comes from a client or the application is escaped as its place in the
 format needs it; what is empty is a hyphen.
 """
@@ -23,19 +23,24 @@ _VARIABLES = {
 }
 """The variables of a format that are variables of the request."""
 
-_MODIFIER = "0"
+
+def _no_metric(place: int) -> int:
+    """As uWSGI has it where no metrics are kept."""
+    return 0
 
 
 @dataclass(frozen=True)
 class Process:
     """What the lines of one worker share; ``memory`` gives its address space and resident memory,
-    if it is to be asked; ``ftime`` is the format of ``%(ftime)``."""
+    if it is to be asked; ``ftime`` is the format of ``%(ftime)``; ``metric`` gives a metric by its
+    place among those of the format."""
 
     pid: int
     worker: int
     generation: int = 1
     memory: Callable[[], tuple[int, int]] | None = None
     ftime: str = COMMON
+    metric: Callable[[int], int] = _no_metric
 
 
 class FormatLog:
@@ -51,16 +56,16 @@ class FormatLog:
         needs = (_need(each.name) for each in variables)
         self.needs = tuple(dict.fromkeys(each for each in needs if each is not None))
         self.open = any(not each.known for each in variables)
-        self._template = "".join(
+        template = "".join(
             "%s" if isinstance(part, Variable) else part.replace("%", "%%") for part in parts
         )
-        getters = _Getters(process, self.needs)
-        self._getters = [getters.of(each) for each in variables]
+        self._template = template + "\n"
+        pieces = _Pieces(process, self.needs, logformat.metrics(text))
+        self._values = pieces.function([pieces.of(each) for each in variables])
 
     def line(self, answered: Answered) -> bytes:
         """The line for one answered request, with its line end."""
-        values = tuple([getter(answered) for getter in self._getters])
-        return (self._template % values + "\n").encode("latin-1", "backslashreplace")
+        return (self._template % self._values(answered)).encode("latin-1", "backslashreplace")
 
 
 def _need(name: str) -> Need | None:
@@ -75,46 +80,60 @@ def _need(name: str) -> Need | None:
 Getter = Callable[[Answered], str]
 
 
-class _Getters:
-    """Finds the function for a variable."""
+class _Pieces:
+    """Finds the expression for a variable, of an ``Answered`` called r, and makes them a function.
 
-    def __init__(self, process: Process, needs: Sequence[Need]) -> None:
+    An expression is made of nothing but the texts here: what the operator has written is among the
+    values that it names.
+    """
+
+    def __init__(self, process: Process, needs: Sequence[Need], metrics: Sequence[str]) -> None:
         self._process = process
+        self._metrics = metrics
         self._index = {need: index for index, need in enumerate(needs)}
+        self._names: dict[str, object] = {"escape": escape, "escape_quoted": escape_quoted}
 
-    def of(self, variable: Variable) -> Getter:
+    def function(self, expressions: Sequence[str]) -> Callable[[Answered], tuple[object, ...]]:
+        """The function that gives all values."""
+        source = "".join(f"{each}, " for each in expressions)
+        made: Callable[[Answered], tuple[object, ...]] = eval(f"lambda r: ({source})", self._names)
+        return made
+
+    def of(self, variable: Variable) -> str:
+        """The expression for one."""
         name = variable.name
-        shown = escape_quoted if variable.quoted else escape
+        shown = "escape_quoted" if variable.quoted else "escape"
         if name.startswith(METRIC):
-            # As uWSGI has it where no metrics are kept.
-            return lambda r: "0"
+            place = self._metrics.index(name[len(METRIC) :])
+            return f"{self._named(self._process.metric)}({place})"
         need = _need(name)
         if need is not None:
-            return self._value(need, shown, "0" if name == "cl" else "-")
+            empty = "0" if name == "cl" else "-"
+            return f"{shown}(r.values[{self._index[need]}]) or '{empty}'"
         if name in _TEXTS:
-            text = _TEXTS[name]
-            return lambda r: shown(text(r)) or "-"
+            return f"{shown}({_TEXTS[name]}) or '-'"
         if name in _NUMBERS:
             return _NUMBERS[name]
-        return self._of_process(name) or (lambda r: shown((r.names or {}).get(name, "")) or "-")
+        own = self._named(name)
+        return self._of_process(name) or f"{shown}((r.names or {{}}).get({own}, '')) or '-'"
 
-    def _value(self, need: Need, shown: Callable[[str], str], empty: str) -> Getter:
-        index = self._index[need]
-        return lambda r: shown(r.values[index]) or empty
+    def _named(self, value: object) -> str:
+        name = f"value{len(self._names)}"
+        self._names[name] = value
+        return name
 
-    def _of_process(self, name: str) -> Getter | None:
+    def _of_process(self, name: str) -> str | None:
         process = self._process
         if name in ("pid", "wid"):
-            text = str(process.pid if name == "pid" else process.worker)
-            return lambda r: text
+            return str(process.pid if name == "pid" else process.worker)
         if name in _DATES:
-            return _dated(process.ftime if name == "ftime" else _DATES[name])
+            date = _dated(process.ftime if name == "ftime" else _DATES[name])
+            return f"{self._named(date)}(r)"
         if name in _MEMORY:
             which, unit = _MEMORY[name]
-            memory = process.memory
-            if memory is None:
-                return lambda r: "0"
-            return lambda r: str(memory()[which] // unit)
+            if process.memory is None:
+                return "0"
+            return f"{self._named(process.memory)}()[{which}] // {unit}"
         return None
 
 
@@ -133,34 +152,34 @@ def _dated(text: str) -> Getter:
 
 _MEMORY = {"vsz": (0, 1), "rss": (1, 1), "vszM": (0, MEGABYTE), "rssM": (1, MEGABYTE)}
 _DATES = {"ltime": COMMON, "ftime": COMMON, "ctime": "%a %b %e %H:%M:%S %Y"}
-_TEXTS: dict[str, Getter] = {
-    "uri": lambda r: r.uri,
-    "method": lambda r: r.method,
-    "user": lambda r: r.user,
-    "addr": lambda r: r.address,
-    "proto": lambda r: r.protocol,
+_TEXTS = {
+    "uri": "r.uri",
+    "method": "r.method",
+    "user": "r.user",
+    "addr": "r.address",
+    "proto": "r.protocol",
 }
-_NUMBERS: dict[str, Getter] = {
-    "status": lambda r: str(r.status),
-    "rsize": lambda r: str(r.sent),
-    "hsize": lambda r: str(r.headers_size),
-    "size": lambda r: str(r.sent + r.headers_size),
-    "micros": lambda r: str(r.micros),
-    "msecs": lambda r: str(r.micros // 1000),
-    "secs": lambda r: f"{r.micros / 1e6:f}",
-    "tmsecs": lambda r: str(int(r.began * 1e3)),
-    "tmicros": lambda r: str(int(r.began * 1e6)),
-    "time": lambda r: str(int(r.began)),
-    "epoch": lambda r: str(int(r.began + r.micros / 1e6)),
-    "switches": lambda r: str(r.switches),
-    "vars": lambda r: str(r.fields),
-    "core": lambda r: str(r.core),
-    "pktsize": lambda r: str(r.size),
-    "modifier1": lambda r: _MODIFIER,
-    "modifier2": lambda r: _MODIFIER,
-    "headers": lambda r: str(r.headers),
-    "werr": lambda r: str(int(r.failed)),
+_NUMBERS = {
+    "status": "r.status",
+    "rsize": "r.sent",
+    "hsize": "r.headers_size",
+    "size": "r.sent + r.headers_size",
+    "micros": "r.micros",
+    "msecs": "r.micros // 1000",
+    "secs": "'%f' % (r.micros / 1e6)",
+    "tmsecs": "int(r.began * 1e3)",
+    "tmicros": "int(r.began * 1e6)",
+    "time": "int(r.began)",
+    "epoch": "int(r.began + r.micros / 1e6)",
+    "switches": "r.switches",
+    "vars": "r.fields",
+    "core": "r.core",
+    "pktsize": "r.size",
+    "modifier1": "0",
+    "modifier2": "0",
+    "headers": "r.headers",
+    "werr": "int(r.failed)",
     # A request whose body could not be read never reaches the application, nor this log.
-    "rerr": lambda r: "0",
-    "ioerr": lambda r: str(int(r.failed)),
+    "rerr": "0",
+    "ioerr": "int(r.failed)",
 }

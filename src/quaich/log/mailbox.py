@@ -7,6 +7,7 @@ next line that fits.
 import os
 import socket
 import time
+from collections.abc import Callable
 
 from quaich.log.courier import letter as letters
 from quaich.log.courier.letter import OUTPUT, REQUEST, SERVER, WARNING
@@ -21,6 +22,7 @@ class Mailbox:
         self.fd = fd
         self.worker = worker
         self.dropped = 0
+        self.on_lost: Callable[[int], None] = _nothing
         self._told = 0
         self._told_at = 0.0
         self._heads: dict[tuple[bytes, int], bytes] = {}
@@ -33,6 +35,7 @@ class Mailbox:
         if self._send(kind, severity, line):
             return True
         self.dropped += 1
+        self.on_lost(1)
         return False
 
     def lend(self, pipe: int) -> None:
@@ -70,11 +73,24 @@ class Mailbox:
             self._told = self.dropped
 
 
+def _nothing(lines: int) -> None:
+    pass
+
+
 class Requests:
     """Request lines, to the courier."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
+
+    @property
+    def on_lost(self) -> Callable[[int], None]:
+        """Who hears of lines that were dropped."""
+        return self._mailbox.on_lost
+
+    @on_lost.setter
+    def on_lost(self, told: Callable[[int], None]) -> None:
+        self._mailbox.on_lost = told
 
     def of_worker(self, number: int) -> "Requests":
         """The same for a worker."""

@@ -7,6 +7,11 @@ quote games, no second line.
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 MEGABYTE = 1048576
 
 Need = tuple[str, str]
@@ -22,10 +27,15 @@ class Answered:
     ``micros`` is the time until the reply was with the kernel, ``app_micros`` until the
     application was done; ``began`` is the wall clock at the start; ``how`` is
     ``" via sendfile()"`` or empty; ``count`` is this worker's requests, ``total`` the server's;
-    ``failed`` that the client could not be written to.
+    ``failed`` that the client could not be written to; ``switches`` are the pieces of the body as
+    the application gave it.
     """
 
     def __init__(self, address: str, user: str, method: str, uri: str, protocol: str) -> None:
+        self.open(address, user, method, uri, protocol)
+
+    def open(self, address: str, user: str, method: str, uri: str, protocol: str) -> None:
+        """What is known when the request is whole; all that ``__new__`` leaves to be set."""
         self.address = address
         self.user = user
         self.method = method
@@ -48,17 +58,13 @@ class Answered:
         self.total = 0
         self.has_app = True
         self.failed = False
+        self.switches = 0
 
     def set(self, name: str, value: object) -> None:
         """Set a variable of the application's for the format of the log."""
         if self.names is None:
             self.names = {}
         self.names[_text(name)] = _text(value)
-
-    @property
-    def switches(self) -> int:
-        """How often the application gave something to send, as far as that is known."""
-        return 1 if self.sent and not self.how else 0
 
 
 class RequestLog:
@@ -96,7 +102,7 @@ class RequestLog:
             f"({escape(r.protocol)} {r.status}) {r.headers} headers in {r.headers_size} bytes "
             f"({r.switches} switches on core {r.core})\n"
         )
-        return text.encode("latin-1", "backslashreplace")
+        return text.encode("ascii")
 
     def _report(self) -> str:
         assert self._memory is not None
@@ -109,9 +115,11 @@ class RequestLog:
 
 def escape(text: str) -> str:
     """``text`` with every character that is not visible ASCII or a space written as ``\\xhh``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _escaped(text)
+    if cython.compiled:
+        plain = c_is_visible(text)  # type: ignore[name-defined]
+    else:
+        plain = text.isascii() and text.isprintable()
+    return text if plain else _escaped(text)
 
 
 def _escaped(text: str) -> str:

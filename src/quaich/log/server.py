@@ -6,6 +6,7 @@ raises and never waits for a reader: what cannot be written now is dropped and c
 """
 
 import os
+from collections.abc import Callable
 
 from quaich.config.effective import Config
 from quaich.log.courier import letter
@@ -21,13 +22,14 @@ _SEVERITIES = {INFO: letter.INFO, WARNING: letter.WARNING, ERROR: letter.ERROR}
 
 class Log:
     """Writes to ``fd``, or leaves lines in a ``mailbox``; ``requests`` is where those of requests
-    go; ``dropped`` counts the lines that could not be written."""
+    go; ``dropped`` counts the lines that could not be written, and ``on_lost`` hears of them."""
 
     def __init__(self, fd: int = 2, style: Style = PLAIN, mailbox: Mailbox | None = None) -> None:
         self.fd = fd
         self.style = style
         self.dropped = 0
         self.requests: Log | Requests = self
+        self.on_lost: Callable[[int], None] = _nothing
         self._mailbox = mailbox
         self._is_file = is_file(fd)
 
@@ -55,6 +57,13 @@ class Log:
         if isinstance(self.requests, Requests):
             self.requests = self.requests.of_worker(number)
 
+    def tell_lost(self, told: Callable[[int], None]) -> None:
+        """Say from here on how many lines were lost, each time that some are."""
+        self.on_lost = told
+        for each in (self._mailbox, self.requests):
+            if each is not None:
+                each.on_lost = told
+
     def lend(self, pipe: int) -> None:
         """Have the courier read a pipe as this worker's output, where there is one."""
         if self._mailbox is not None:
@@ -68,13 +77,25 @@ class Log:
 
     def write(self, data: bytes) -> None:
         """Whole lines that are escaped already, such as the request log's."""
+        written = 0
         if self._is_file:
             try:
-                os.write(self.fd, data)
+                # At once: appending whole lines is what keeps those of several processes apart.
+                written = os.write(self.fd, data)
             except OSError:
-                self.dropped += 1
-        elif not write(self.fd, data):
-            self.dropped += 1
+                pass  # counted below
+        else:
+            written = write(self.fd, data)
+        if written < len(data):
+            self._lose(data.count(b"\n", written))
+
+    def _lose(self, lines: int) -> None:
+        self.dropped += lines
+        self.on_lost(lines)
+
+
+def _nothing(lines: int) -> None:
+    pass
 
 
 def log_of(config: Config, courier: int | None = None) -> Log:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from quaich.master.generation import Generation, Handle, Post
 from quaich.master.ledger import Account, Ledger
 from quaich.master.plan import Plan
-from quaich.stats.figures import Core, Daemon, Figures, Listener, Worker
+from quaich.stats.figures import Core, Daemon, Figures, Listener, Sink, Worker
 from quaich.stats.scoreboard import (
     ACCEPTING,
     AVERAGE,
@@ -43,6 +43,8 @@ class Self:
     gid: int = 0
     cwd: str = ""
     overflows: int = 0
+    lost: int = 0
+    sinks: Sequence[Sink] = ()
     listeners: Sequence[Listener] = ()
     daemons: Sequence[Daemon] = ()
 
@@ -77,6 +79,7 @@ def census(
             sent=account.sent,
             running=account.running,
             took=account.took,
+            lost=account.lost,
             buckets=tuple(account.buckets),
             refused=account.refused,
             cores=_cores(account, None, moment.now),
@@ -109,6 +112,8 @@ def census(
         workers=tuple(workers),
         listeners=tuple(own.listeners),
         daemons=tuple(own.daemons),
+        lost=own.lost,
+        sinks=tuple(own.sinks),
     )
 
 

@@ -7,6 +7,7 @@ root: a process that it names is taken for a new one of its own only where the a
 have sent it a signal itself.
 """
 
+import fcntl
 import os
 import signal
 import socket
@@ -18,10 +19,13 @@ from quaich.master import vocabulary as facts
 from quaich.master.policy import policy_of
 from quaich.master.refork import Reforks
 from quaich.master.side import House
+from quaich.stats.appmetrics import LONGEST
 from quaich.values import dataclass
 from quaich.worker import messages
 
 _CREDENTIALS = struct.Struct("=3i")
+_FILE = struct.Struct("=i")
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE
 # Packets read from one channel at a time: a worker that floods it does not hold up the others.
 _BATCH = 64
 
@@ -38,12 +42,19 @@ class Channel:
 class Channels:
     """All of them; a generation sends by the newest of its own.
 
-    ``learn`` is told the files that an application was loaded from.
+    ``learn`` is told the files that an application was loaded from, ``handed`` what a worker (its
+    pid, its slot) hands over of its application's metrics.
     """
 
-    def __init__(self, house: House, learn: Callable[[Iterable[str]], None]) -> None:
+    def __init__(
+        self,
+        house: House,
+        learn: Callable[[Iterable[str]], None],
+        handed: Callable[[int, int, bytes], None],
+    ) -> None:
         self._house = house
         self._learn = learn
+        self._handed = handed
         self._reforks = Reforks()
         self._all: list[Channel] = []
 
@@ -116,10 +127,12 @@ class Channels:
         channel.socket.close()
 
     def _read(self, channel: Channel) -> None:
-        space = socket.CMSG_SPACE(_CREDENTIALS.size)
+        space = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_FILE.size)
         for _ in range(_BATCH):
             try:
-                packet, ancillary, _, _ = channel.socket.recvmsg(messages.LIMIT, space)
+                packet, ancillary, _, _ = channel.socket.recvmsg(
+                    messages.LIMIT, space, socket.MSG_CMSG_CLOEXEC
+                )
             except BlockingIOError:
                 return
             except OSError:
@@ -127,12 +140,24 @@ class Channels:
             if not packet and not ancillary:
                 self._close(channel)
                 return
-            for level, kind, data in ancillary:
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-                    sender, uid, _ = _CREDENTIALS.unpack(data)
-                    self._hear(channel, packet, sender, uid)
+            files = [
+                fd
+                for level, kind, data in ancillary
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+                for (fd,) in _FILE.iter_unpack(data[: len(data) // _FILE.size * _FILE.size])
+            ]
+            try:
+                for level, kind, data in ancillary:
+                    if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+                        sender, uid, _ = _CREDENTIALS.unpack(data)
+                        self._hear(channel, packet, sender, uid, files)
+            finally:
+                for fd in files:
+                    os.close(fd)
 
-    def _hear(self, channel: Channel, packet: bytes, sender: int, uid: int) -> None:
+    def _hear(
+        self, channel: Channel, packet: bytes, sender: int, uid: int, files: list[int]
+    ) -> None:
         try:
             message = messages.decode(packet)
         except ValueError as error:
@@ -149,6 +174,12 @@ class Channels:
                 tell(facts.Breach(number, slot, sender, facts.Verdict.RECYCLE, cause))
             case messages.Shown(slot):
                 tell(facts.Shown(number, slot, sender))
+            case messages.Metrics(slot) if self._has(number, slot) and files:
+                data = _contents(files[0])
+                if data:
+                    self._handed(sender, slot, data)
+            case messages.Metrics():
+                pass  # of nobody's, or without what it is about
             case messages.Modules(paths):
                 config = self._house.config(number)
                 if config is not None and config.py_auto_reload:
@@ -186,6 +217,21 @@ def _is_child(pid: int, uid: int) -> bool:
     except (OSError, OverflowError):
         return False
     return uid == 0 or os.geteuid() != 0 or _user_of(pid) == uid
+
+
+def _contents(fd: int) -> bytes:
+    """What is in a file that a worker has sent; nothing where that is too long.
+
+    Only of memory, and sealed: another file may be one that nobody gives an answer for, or that is
+    cut off while it is read.
+    """
+    try:
+        if fcntl.fcntl(fd, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
+            return b""
+        size = os.fstat(fd).st_size
+        return os.pread(fd, size, 0) if size <= LONGEST else b""
+    except OSError:
+        return b""
 
 
 def _user_of(pid: int) -> int | None:

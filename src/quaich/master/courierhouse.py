@@ -19,7 +19,7 @@ from quaich.log import rotation
 from quaich.log.courier.plan import carries_requests, carries_server, plan
 from quaich.log.file import Target
 from quaich.log.server import Log, log_of
-from quaich.master.side import BaseSide
+from quaich.master.side import BaseSide, House
 from quaich.master.touches import Touches
 from quaich.master.vocabulary import Action, Meaning, Perform, StartZygote
 from quaich.sys import privileges, process
@@ -32,6 +32,8 @@ END = 5.0
 _PIPE = 1048576
 _SETTLED = 10.0
 _CELLS = 4096
+_RINGS = 32
+_PACKET = 32768
 
 
 def wanted(config: Config) -> bool:
@@ -63,6 +65,8 @@ class CourierHouse(BaseSide):
         self._pipe = (-1, -1)
         self._origin = -1
         self._counters = -1
+        self._bell = (-1, -1)
+        self.on_alarm: Callable[[str, str], None] = lambda name, message: None
 
     @property
     def mailbox(self) -> int:
@@ -83,6 +87,11 @@ class CourierHouse(BaseSide):
         self._origin = os.dup(2)
         self._counters = os.memfd_create("quaich-couriers", os.MFD_CLOEXEC)
         os.ftruncate(self._counters, _CELLS)
+        if config.log_alarm:
+            heard, rung = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            heard.setblocking(False)
+            rung.setblocking(False)
+            self._bell = heard.detach(), rung.detach()
         self._start()
         if carries_server(config):
             for fd in (1, 2):
@@ -93,7 +102,7 @@ class CourierHouse(BaseSide):
         """Refuse at the start what cannot work: a file that cannot be opened, above all."""
         from quaich.log.courier.begin import Setting, queues
 
-        setting = Setting(-1, -1, -1, 2, self._otherwise, self._target, time.time)
+        setting = Setting(-1, -1, -1, -1, 2, self._otherwise, self._target, time.time)
         try:
             for queue in queues(self._server, plan(self._server), setting):
                 queue.outlet.open()
@@ -113,6 +122,7 @@ class CourierHouse(BaseSide):
         self._pipe = tuple(state["pipe"])
         self._origin = state["origin"]
         self._counters = state["counters"]
+        self._bell = tuple(state["bell"])
         self._started = time.monotonic()
         for fd in self._descriptors():
             os.set_inheritable(fd, False)
@@ -125,11 +135,28 @@ class CourierHouse(BaseSide):
             "pipe": self._pipe,
             "origin": self._origin,
             "counters": self._counters,
+            "bell": self._bell,
         }
         return state, self._descriptors()
 
     def _descriptors(self) -> list[int]:
-        return [*self._inlet, *self._pipe, self._origin, self._counters]
+        found = [*self._inlet, *self._pipe, *self._bell, self._origin, self._counters]
+        return [fd for fd in found if fd >= 0]
+
+    def attach(self, house: House) -> None:
+        """Hear of alarms from here on."""
+        super().attach(house)
+        if self._bell[0] >= 0:
+            house.watch(self._bell[0], self._hear)
+
+    def _hear(self) -> None:
+        for _ in range(_RINGS):
+            try:
+                packet = os.read(self._bell[0], _PACKET)
+            except BlockingIOError:
+                return
+            name, _, message = packet.decode("utf-8", "backslashreplace").partition("\0")
+            self.on_alarm(name, message)
 
     def counters(self) -> dict[str, tuple[int, int]]:
         """The lines sent and dropped, by sink."""
@@ -194,8 +221,9 @@ class CourierHouse(BaseSide):
         for fd in (self._inlet[1], self._pipe[1]):
             os.close(fd)
         self._finish()
-        for fd in (self._inlet[0], self._pipe[0], self._origin, self._counters):
-            os.close(fd)
+        for fd in (self._inlet[0], self._pipe[0], *self._bell, self._origin, self._counters):
+            if fd >= 0:
+                os.close(fd)
 
     def _finish(self) -> None:
         if not self._pid:
@@ -258,13 +286,15 @@ class CourierHouse(BaseSide):
             # A master does without this in its memory.
             from quaich.log.courier import begin
 
-            kept = {0, 1, 2, self._inlet[0], self._pipe[0], self._origin, self._counters}
+            kept = {0, 1, 2, self._inlet[0], self._pipe[0], self._bell[1]}
+            kept |= {self._origin, self._counters}
             kept |= {int(sink.argument) for sink in plan(self._server).sinks if sink.type == "fd"}
             begin.keep_only(kept)
             if process.die_with_parent(master, signal.SIGTERM):
                 setting = begin.Setting(
                     self._inlet[0],
                     self._pipe[0],
+                    self._bell[1],
                     self._counters,
                     self._origin,
                     self._otherwise,

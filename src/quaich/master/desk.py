@@ -13,13 +13,15 @@ from quaich import __version__
 from quaich.config.effective import Config
 from quaich.log.server import Log
 from quaich.master import report
+from quaich.master.alarming import Alarming
 from quaich.master.control import Control
 from quaich.master.fifo import Fifo
+from quaich.master.metering import Metering
 from quaich.master.outlets import Outlets, check
 from quaich.master.side import BaseSide, House, Side
 from quaich.master.statistics import Statistics
 from quaich.master.vocabulary import Action, Meaning, Perform
-from quaich.stats.figures import Daemon, Figures
+from quaich.stats.figures import Daemon, Figures, Sink
 from quaich.values import asdict
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -78,13 +80,21 @@ class Desk:
         environ: Mapping[str, str],
         log: Log,
         daemons: Callable[[], Sequence[Daemon]] = tuple,
+        sinks: Callable[[], Sequence[Sink]] = tuple,
     ) -> None:
         self._config = config
         self._environ = environ
         self._log = log
-        self._statistics = Statistics(config, daemons)
+        self._statistics = Statistics(config, daemons, sinks)
         self._reports = Reports(self._statistics.figures)
-        self._outlets = Outlets(config, self._statistics.figures, self._statistics.listeners)
+        self._metering = Metering(config, self._statistics.figures)
+        self._statistics.metering = self._metering
+        self._outlets = Outlets(
+            config,
+            self._statistics.figures,
+            self._metering.pushed,
+        )
+        self._alarming = Alarming(config, self._statistics.figures, self._statistics.listeners)
         self._control = Control(self._status)
         self._fifo: Fifo | None = None
         if config.master_fifo:
@@ -104,6 +114,7 @@ class Desk:
         """Make the files; raises QuaichError where one that is configured cannot be."""
         check(self._config)
         try:
+            self._metering.open()
             self._statistics.open()
             self._open_control()
             if self._fifo is not None:
@@ -128,7 +139,14 @@ class Desk:
     def sides(self) -> list[Side]:
         """For the master, which closes them."""
         fifo = [self._fifo] if self._fifo else []
-        return [self._reports, self._statistics, self._outlets, self._control, *fifo]
+        return [
+            *(self._reports, self._statistics, self._metering, self._outlets),
+            *(self._alarming, self._control, *fifo),
+        ]
+
+    def raise_alarm(self, name: str, message: str) -> None:
+        """A line of the log asks for it."""
+        self._alarming.ring(name, message)
 
     def leftovers(self) -> tuple[tuple[str, int, int], ...]:
         """The files to remove if the master is killed."""

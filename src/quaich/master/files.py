@@ -34,6 +34,7 @@ from quaich.net.listen import (
     read_somaxconn,
     remove_file,
 )
+from quaich.stats.figures import Sink
 from quaich.sys.privileges import Identity, acting_as
 from quaich.values import replace
 from quaich.worker import hooks, startup
@@ -177,6 +178,12 @@ class Files:
                 who = (self._identity.uid, -1 if self._identity.gid is None else self._identity.gid)
                 otherwise = replace(otherwise, owner=who)
         return CourierHouse(config, self.target, otherwise)
+
+    def sinks(self) -> list[Sink]:
+        """Where the courier takes lines, and with what success."""
+        if self.courier is None:
+            return []
+        return [Sink(name, *counts) for name, counts in self.courier.counters().items()]
 
     def _start_courier(self) -> None:
         house = self._courier_house()

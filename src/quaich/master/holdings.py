@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 
+from quaich.config import logformat
 from quaich.config.base import WARNING
 from quaich.config.effective import FIXED, Config
 from quaich.log.server import Log
@@ -113,7 +114,7 @@ class Holdings:
         self._channels.forget(number)
 
     def _keep(self, number: int, config: Config, need_app: bool) -> Held:
-        held = Held(config, need_app, Scoreboard.create(most_workers(config), config.threads))
+        held = Held(config, need_app, _scoreboard(config))
         held.scoreboard.heirs = True
         self._held[number] = held
         return held
@@ -155,3 +156,8 @@ class Holdings:
             theirs.close()
         self._channels.add(Channel(number, pid, ours))
         return ZygoteStarted(number, pid, policy_of(held.config))
+
+
+def _scoreboard(config: Config) -> Scoreboard:
+    shown = len(logformat.metrics(config.log_format))
+    return Scoreboard.create(most_workers(config), config.threads, shown)

@@ -15,6 +15,7 @@ from quaich.stats.scoreboard import (
     LANE_READ_ERRORS,
     LANE_REQUESTS,
     LANE_WRITE_ERRORS,
+    LOST,
     REQUESTS,
     RUNNING,
     SEATS,
@@ -37,6 +38,7 @@ class Account:
     running: int = 0
     refused: int = 0
     took: int = 0
+    lost: int = 0
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     lanes: list[list[int]] = field(default_factory=list)
 
@@ -52,6 +54,7 @@ class Account:
             self.running += slot.get(RUNNING)
             self.refused += slot.get(DROPPED)
             self.took += slot.get(TOOK)
+            self.lost += slot.get(LOST)
             for place in range(len(self.buckets)):
                 self.buckets[place] += slot.get(BUCKETS + place)
             for thread in range(board.threads):
@@ -61,7 +64,8 @@ class Account:
     def copy(self) -> "Account":
         """The same, to be added to."""
         return Account(
-            *(self.requests, self.exceptions, self.sent, self.running, self.refused, self.took),
+            *(self.requests, self.exceptions, self.sent, self.running, self.refused),
+            *(self.took, self.lost),
             list(self.buckets),
             [list(each) for each in self.lanes],
         )
@@ -86,7 +90,7 @@ class Ledger:
             assert board is not None
             account = self._closed.get(number, Account())
             account.add(board, number)
-            if account.requests or account.refused or number in self._closed:
+            if account.requests or account.refused or account.lost or number in self._closed:
                 self._closed[number] = account
 
     def account(self, number: int) -> Account:

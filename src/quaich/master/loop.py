@@ -63,7 +63,7 @@ class Master:
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
         self._watch = Watch()
-        self._channels = Channels(self, self._watch.learn)
+        self._channels = Channels(self, self._watch.learn, self._handed)
         # The end that nobody else holds: when it closes, everyone knows that we are gone.
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
         self._holdings = Holdings(config, reload, estate, self._lifeline, self._channels, log)
@@ -231,6 +231,10 @@ class Master:
     def tell(self, event: facts.Event) -> None:
         """Queue an event for the plan."""
         self._events.append(event)
+
+    def _handed(self, pid: int, slot: int, data: bytes) -> None:
+        for side in self._sides:
+            side.handed(pid, slot, data)
 
     def answer(self, ticket: int, ok: bool, text: str) -> None:
         """Say what came of a ``Perform``."""

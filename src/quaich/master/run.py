@@ -27,6 +27,7 @@ from quaich.master.estate import Estate, State
 from quaich.master.files import Files, PidFileSide
 from quaich.master.hookside import HookSide, at_exit, master_start
 from quaich.master.journalled import as_before, to_journal
+from quaich.master.leftlines import LeftLines
 from quaich.master.load import Load
 from quaich.master.loop import LATER, Master
 from quaich.master.notices import View
@@ -140,7 +141,7 @@ def _supervise(
 ) -> int:
     process.adopt_orphans()
     daemons = DaemonHouse()
-    desk = Desk(config, os.environ, files.log, daemons.figures)
+    desk = Desk(config, os.environ, files.log, daemons.figures, files.sinks)
     desk.open()
     try:
         master_start(config, files.log)
@@ -165,13 +166,14 @@ def _sides(
     files: Files, manager: Manager | None, board: Board | None, desk: Desk, daemons: DaemonHouse
 ) -> list[Side]:
     sides: list[Side] = [
-        *(PidFileSide(files), files.locks, Load(), Waker(), *desk.sides),
+        *(PidFileSide(files), files.locks, Load(), Waker(), LeftLines(), *desk.sides),
         *(HookSide(files.config), daemons),
     ]
     if board is not None:
         sides.append(files.log_keeper(board))
     if files.courier is not None:
         sides.append(files.courier)
+        files.courier.on_alarm = desk.raise_alarm
     if manager is not None:
         sides.append(Notifier(manager))
     return sides
@@ -203,7 +205,7 @@ def resume(reload: Callable[[], Config]) -> int:
         f"generation={state.plan.current}"
     )
     daemons = DaemonHouse()
-    desk = Desk(config, os.environ, files.log, daemons.figures)
+    desk = Desk(config, os.environ, files.log, daemons.figures, files.sinks)
     board = Board(estate.board) if estate.board is not None else None
     sides = _sides(files, manager, board, desk, daemons)
     try:

@@ -76,6 +76,9 @@ class Side(Protocol):
     def died(self, pid: int, how: str) -> bool:
         """A child has ended; True says that it was this side's."""
 
+    def handed(self, pid: int, slot: int, data: bytes) -> None:
+        """The worker in a slot has handed over its application's metrics."""
+
     def carry(self) -> tuple[Any, list[int]]:
         """The state for ``resume``, as JSON has it, and the descriptors that it names."""
 
@@ -110,6 +113,9 @@ class BaseSide:
     def died(self, pid: int, how: str) -> bool:
         """Not ours."""
         return False
+
+    def handed(self, pid: int, slot: int, data: bytes) -> None:
+        """Not ours."""
 
     def carry(self) -> tuple[Any, list[int]]:
         """Nothing to carry over."""

@@ -26,6 +26,7 @@ from quaich.config.effective import Config
 from quaich.errors import ConfigError
 from quaich.master.census import Moment, Self, census
 from quaich.master.ledger import Ledger
+from quaich.master.metering import Metering
 from quaich.master.side import BaseSide, House
 from quaich.master.statclient import Clients
 from quaich.master.vocabulary import Action, Forget, Fork
@@ -33,12 +34,13 @@ from quaich.master.watch import memory_of
 from quaich.net.address import Kind, parse
 from quaich.net.listen import BoundListener, SocketOptions, UnixRights, open_listener, remove_file
 from quaich.net.queue import listen_queue
+from quaich.stats.appmetrics import Metrics
 from quaich.stats.document import document
 from quaich.stats.exposition import exposition, negotiated
-from quaich.stats.figures import Daemon, Figures, Listener, public, readiness
+from quaich.stats.figures import Daemon, Figures, Listener, Sink, public, readiness
 from quaich.stats.question import Question, response
 from quaich.stats.wanted import wanted
-from quaich.values import asdict
+from quaich.values import asdict, replace
 
 INTERVAL = 1.0
 _BACKLOG = 128
@@ -52,11 +54,19 @@ class Statistics(BaseSide):
 
     name = "statistics"
 
-    def __init__(self, config: Config, daemons: Callable[[], Sequence[Daemon]]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        daemons: Callable[[], Sequence[Daemon]],
+        sinks: Callable[[], Sequence[Sink]] = tuple,
+    ) -> None:
         self._config = config
+        self._sinks = sinks
+        self.metering: Metering | None = None
         self._daemons = daemons
         self._started = time.monotonic()
         self._ledger = Ledger()
+        self._metrics = Metrics()
         self._overflows = 0
         self._looks = 0.0
         self._bound: list[BoundListener] = []
@@ -74,7 +84,7 @@ class Statistics(BaseSide):
             config.place_of("chown-socket"),
         )
         for text in config.stats:
-            _check_reach(text, place, config.stats_public)
+            check_reach(text, place, config.stats_public)
             address = parse(text, place)
             if address.kind is Kind.UNIX:
                 text = os.path.join(config.chdir or "", address.path)
@@ -93,6 +103,7 @@ class Statistics(BaseSide):
             "started": self._started,
             "overflows": self._overflows,
             "ledger": self._ledger.to_data(),
+            "metrics": self._metrics.to_data(),
             "bound": [asdict(each) for each in self._bound],
         }
         return state, [each.fd for each in self._bound]
@@ -102,6 +113,7 @@ class Statistics(BaseSide):
         self._started = state["started"]
         self._overflows = state["overflows"]
         self._ledger = Ledger.from_data(state["ledger"])
+        self._metrics = Metrics.from_data(state["metrics"])
         self._bound = [
             BoundListener(**(each | {"inode": tuple(each["inode"]) if each["inode"] else None}))
             for each in state["bound"]
@@ -128,7 +140,14 @@ class Statistics(BaseSide):
             self._looks = now + INTERVAL
             full = [each for each in self.listeners() if each.most and each.queue >= each.most]
             self._overflows += bool(full)
+        # Whom the plan has forgotten has had its last words.
+        self._metrics.settle(self.house.plan.knows)
         self._clients.turn(now)
+
+    def handed(self, pid: int, slot: int, data: bytes) -> None:
+        """A worker tells its application's metrics; what comes too late is counted already."""
+        if self.house.plan.knows(pid):
+            self._metrics.take(pid, slot, data)
 
     def heed(self, action: Action, now: float) -> bool:
         """Generations come and go."""
@@ -156,7 +175,7 @@ class Statistics(BaseSide):
         plan = self.house.plan
         config = self._now()
         now = time.monotonic()
-        return census(
+        found = census(
             plan,
             self._ledger,
             self.house.scoreboard,
@@ -173,8 +192,14 @@ class Statistics(BaseSide):
                 overflows=self._overflows,
                 listeners=self.listeners(),
                 daemons=self._daemons(),
+                lost=self.house.log.dropped,
+                sinks=self._sinks(),
             ),
         )
+        metering = self.metering
+        if metering is None:
+            return found
+        return replace(found, metrics=metering.rows, offsets=metering.offsets)
 
     def _now(self) -> Config:
         """The configuration that serves."""
@@ -208,9 +233,10 @@ class Statistics(BaseSide):
             return response("200 OK", self._document(), _JSON)
         if asked.path == "/metrics":
             form = negotiated(asked.accept)
-            return response(
-                "200 OK", self._once(form, lambda: exposition(self.figures(), form)), form
+            body = self._once(
+                form, lambda: exposition(self.figures(), form, self._metrics.families())
             )
+            return response("200 OK", body, form)
         if asked.path == "/-/figures":
             body = self._once(
                 "figures", lambda: json.dumps(asdict(public(self.figures()))).encode()
@@ -249,16 +275,25 @@ class Statistics(BaseSide):
         return answer
 
 
-def _check_reach(text: str, place: str, public: bool) -> None:
+def check_reach(text: str, place: str, public: bool) -> None:
     """Refuse an address that others than this machine reach, unless that is wanted."""
     address = parse(text, place)
-    if address.kind is not Kind.TCP or public or _is_local(address.host):
+    if public or not is_public(text):
         return
     raise ConfigError(
         f"stats = {text}: everybody who reaches this address could read how the server does; "
         f"write 127.0.0.1:{address.port}, or set stats-public = true if it is protected otherwise",
         place,
     )
+
+
+def is_public(text: str) -> bool:
+    """Whether others than this machine can reach an address."""
+    try:
+        address = parse(text)
+    except ConfigError:
+        return False
+    return address.kind is Kind.TCP and not _is_local(address.host)
 
 
 def _is_local(host: str) -> bool:

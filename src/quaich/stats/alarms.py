@@ -1,14 +1,16 @@
 """Which alarms are raised: (what is, what was raised before, now) → messages.
 
-Pure.  The same message of the same alarm is not raised again for a while.
+Pure.  The same message of the same alarm is not raised again for a while, and mails are few: what
+is raised soon after one waits for the next.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from quaich.config.outlets import Threshold
+from quaich.config.outlets import Alarm, Threshold
 from quaich.stats.figures import Listener
 
 _MOST = 256
+_LINES = 100
 
 
 class Alarms:
@@ -46,6 +48,11 @@ class Alarms:
             if self._may(each.alarm, each.message, now, each.rate)
         ]
 
+    def once(self, name: str, message: str, now: float) -> list[tuple[str, str]]:
+        """The alarm with its message, if it may be raised now."""
+        message = message[: self._longest]
+        return [(name, message)] if self._may(name, message, now) else []
+
     def _may(self, name: str, message: str, now: float, rate: float = 0) -> bool:
         key = (name, message)
         last = self._raised.get(key)
@@ -55,3 +62,35 @@ class Alarms:
             self._raised.clear()
         self._raised[key] = now
         return True
+
+
+class Letters:
+    """The mails of alarms, ``every`` seconds one at most of each."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._due: dict[Alarm, float] = {}
+        self._lines: dict[Alarm, list[str]] = {}
+        self._more: dict[Alarm, int] = {}
+
+    def put(self, alarm: Alarm, message: str, now: float) -> None:
+        """Have a message sent."""
+        lines = self._lines.setdefault(alarm, [])
+        if len(lines) < _LINES:
+            lines.append(message)
+        else:
+            self._more[alarm] = self._more.get(alarm, 0) + 1
+
+    def due(self) -> float | None:
+        """When there is something to send."""
+        return min((self._due.get(alarm, 0.0) for alarm in self._lines), default=None)
+
+    def take(self, now: float) -> list[tuple[Alarm, str]]:
+        """What is to be sent now."""
+        found = []
+        for alarm in [each for each in self._lines if now >= self._due.get(each, 0.0)]:
+            text = "".join(f"{line}\n" for line in self._lines.pop(alarm))
+            more = self._more.pop(alarm, 0)
+            found.append((alarm, text + (f"and {more} more\n" if more else "")))
+            self._due[alarm] = now + self._every
+        return found

@@ -140,7 +140,16 @@ def variables(note: str) -> list[str]:
 
 
 def uwsgi_metrics(figures: Figures, cores: bool) -> Iterator[tuple[str, int, str, int]]:
-    """uWSGI's metrics: name, type, its number in uWSGI's MIB, value."""
+    """uWSGI's metrics, then the operator's: name, type, its number in uWSGI's MIB, value."""
+    own = {name for name, *_ in figures.metrics}
+    for name, kind, oid, value in _of_server(figures, cores):
+        if name not in own:
+            offset = figures.offsets.get(name, 0) if kind == COUNTER else 0
+            yield name, kind, oid, value + offset
+    yield from figures.metrics
+
+
+def _of_server(figures: Figures, cores: bool) -> Iterator[tuple[str, int, str, int]]:
     there = [each for each in figures.workers if each.pid]
     busy = sum(each.status == "busy" for each in there)
     overloaded = bool(there) and busy == len(there)

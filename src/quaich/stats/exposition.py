@@ -7,6 +7,7 @@ The format is written here and not by prometheus_client: metrics are a fixed lis
 short, and so nothing is imported for it, least of all in the master.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from quaich.stats.figures import Figures, Worker
@@ -18,6 +19,9 @@ OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _MICRO = 1000000
 _COUNTER, _GAUGE, _INFO = "counter", "gauge", "info"
+
+_KINDS = ({"unknown": "untyped", "stateset": _GAUGE}, {"untyped": "unknown"})
+"""How the plain form and the open one call what the other has another name for."""
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -47,23 +51,25 @@ def negotiated(accept: str) -> str:
     return OPEN if wanted > 0 and wanted >= other else PLAIN
 
 
-def exposition(figures: Figures, form: str = PLAIN) -> bytes:
-    """The text of all metrics in one of the two forms."""
+def exposition(figures: Figures, form: str = PLAIN, more: Iterable[Family] = ()) -> bytes:
+    """The text of all metrics in one of the two forms, ``more`` behind the server's own."""
     is_open = form == OPEN
     lines = []
-    for family in families(figures):
+    for family in (*families(figures), *more):
         name, kind = family.name, family.kind
         if not is_open and kind in (_COUNTER, _INFO):
             # In OpenMetrics a family is named without the suffix of its samples.
             name = f"{name}{family.samples[0][0]}" if family.samples else f"{name}_total"
             kind = _COUNTER if kind == _COUNTER else _GAUGE
-        lines.append(f"# HELP {name} {family.help}")
+        kind = _KINDS[is_open].get(kind, kind)
+        lines.append(f"# HELP {name} {_escaped_help(family.help, is_open)}")
         lines.append(f"# TYPE {name} {kind}")
         for suffix, labels, value in family.samples:
             lines.append(f"{family.name}{suffix}{_labels(labels)} {_number(value)}")
     if is_open:
         lines.append("# EOF")
-    return ("\n".join(lines) + "\n").encode("utf-8")
+    # Half of a pair is no character, and comes from applications all the same.
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
 def _labels(labels: Labels) -> str:
@@ -77,8 +83,16 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
+def _escaped_help(text: str, is_open: bool) -> str:
+    return _escaped(text) if is_open else text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
 def _number(value: float) -> str:
-    return str(int(value)) if isinstance(value, int) else repr(value)
+    if isinstance(value, int):
+        return str(int(value))
+    if math.isfinite(value):
+        return repr(value)
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
 def families(figures: Figures) -> Iterator[Family]:
@@ -190,6 +204,20 @@ def _own(figures: Figures) -> Iterator[Family]:
         ("requests_refused", "Requests refused before the application.", _refused(workers)),
     ):
         yield _counter(f"quaich_{name}", text, [((), value)])
+    yield _counter(
+        "quaich_log_lines_lost",
+        "Lines of the log that were dropped, by who dropped them.",
+        [
+            ((("by", "master"),), figures.lost),
+            ((("by", "workers"),), sum(each.lost for each in workers)),
+            *(((("by", each.name),), each.lost) for each in figures.sinks),
+        ],
+    )
+    sent = [((("sink", each.name),), each.sent) for each in figures.sinks]
+    yield _counter("quaich_log_lines_sent", "Lines that the courier took to a place.", sent)
+    if figures.metrics:
+        values = [("", (("name", name),), value) for name, _, _, value in figures.metrics]
+        yield Family("quaich_metric", _GAUGE, "Metrics of the operator's.", values)
     yield _durations(workers)
 
 

@@ -4,6 +4,8 @@ Only values.  Counts are of the whole life of the server, across reloads and dea
 times are in microseconds where a scoreboard has counted them, else in seconds.
 """
 
+from collections.abc import Mapping
+
 from quaich.stats.scoreboard import BOUNDS
 from quaich.values import dataclass, field, replace
 
@@ -49,6 +51,7 @@ class Worker:
     buckets: tuple[int, ...] = NO_BUCKETS
     parked: int = 0
     refused: int = 0
+    lost: int = 0
     rss: int = 0
     vsz: int = 0
     cores: tuple[Core, ...] = ()
@@ -74,9 +77,22 @@ class Daemon:
 
 
 @dataclass(frozen=True)
+class Sink:
+    """Where the courier takes lines of the log; how many arrived there, how many were dropped."""
+
+    name: str
+    sent: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True)
 class Figures:
     """The server.  ``overflows`` counts the seconds in which a queue was full, ``loading`` is how
-    long the application took to load, ``harakiri`` the limit that is set, 0 for none."""
+    long the application took to load, ``harakiri`` the limit that is set, 0 for none; ``lost`` are
+    lines of the log that the master could not write, ``sinks`` where the courier takes lines;
+    ``metrics`` are the operator's (name, type, number, value), and ``offsets`` what uWSGI's metrics
+    had before this server.
+    """
 
     version: str = ""
     pid: int = 0
@@ -101,6 +117,10 @@ class Figures:
     workers: tuple[Worker, ...] = ()
     listeners: tuple[Listener, ...] = ()
     daemons: tuple[Daemon, ...] = field(default=())
+    lost: int = 0
+    sinks: tuple[Sink, ...] = ()
+    metrics: tuple[tuple[str, int, str, int], ...] = ()
+    offsets: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def queue(self) -> int:

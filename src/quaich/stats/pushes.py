@@ -28,7 +28,11 @@ class Statsd:
                 lines.append(f"{self._prefix}.{name}:{value}|g")
                 continue
             counters[name] = value
-            grown = value - self._before.get(name, 0) if self._before is not None else 0
+            grown = 0
+            if self._before is not None:
+                before = self._before.get(name, 0)
+                # One that is less than it was has begun again (reset_after_push).
+                grown = value - before if value >= before else value
             if grown > 0:
                 lines.append(f"{self._prefix}.{name}:{grown}|c")
         self._before = counters

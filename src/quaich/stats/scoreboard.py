@@ -6,7 +6,11 @@ may see one cell newer than its neighbour, which counters and clocks can bear.
 
 A worker has two slots, its seats: one that is replaced while it still runs leaves the other seat to
 its successor.  Behind the cells each lane has a short note of what it runs.  A note is bounded, and
-who writes it escapes it: printable ASCII is all that a client's request can bring in here.
+who writes it escapes it: printable ASCII is all that a client's request can bring in here.  Behind
+the notes each lane has a shelf, for lines of the log that are not written yet: what a process that
+dies has left there (HELD octets), the master writes.
+
+Behind all that are the metrics that a format of the request log names, of the master's to write.
 
 Two cells are written by the master: HEIRS in the header, whether a worker that leaves may leave its
 clients to others; and WAKE in a slot, which request (by its beginning) a SIGWINCH is about, which
@@ -23,6 +27,7 @@ import fcntl
 import mmap
 import os
 from array import array
+from collections.abc import Iterable
 
 try:
     import cython
@@ -30,11 +35,12 @@ except ImportError:
     from quaich.sys import cy as cython
 
 HEIRS = 3
-MAGIC = 0x6863696175710004
+SHOWN = 4
+MAGIC = 0x6863696175710006
 SEATS = 2
 
 if not cython.compiled:
-    HEADER = 4
+    HEADER = 5
 
     PID = 0
     GENERATION = 1
@@ -50,16 +56,21 @@ if not cython.compiled:
     WAKE = 11
     AVERAGE = 12
     TOOK = 13
-    BUCKETS = 14
+    LOST = 14
+    BUCKETS = 15
     # Behind the buckets, which are one more than their bounds.
-    SLOT = 29
+    SLOT = 30
 
     LANE_REQUESTS = 0
     LANE_SINCE = 1
     LANE_DEADLINE = 2
     LANE_READ_ERRORS = 3
     LANE_WRITE_ERRORS = 4
-    LANE = 5
+    LANE_HELD = 5
+    LANE = 6
+
+    SHELF = 8192
+    """Octets of a shelf: about forty lines."""
 
 BOUNDS = (
     *(1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000),
@@ -77,17 +88,25 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 class Slot:
     """One worker's cells: the worker writes, the master reads.
 
-    ``other`` is where the cells of the worker's other seat begin; ``notes`` are those of its lanes.
+    ``other`` is where the cells of the worker's other seat begin; ``notes`` and ``shelves`` are
+    those of its lanes.
     """
 
     def __init__(
-        self, cells: memoryview, base: int, other: int, threads: int, notes: memoryview
+        self,
+        cells: memoryview,
+        base: int,
+        other: int,
+        threads: int,
+        notes: memoryview,
+        shelves: memoryview,
     ) -> None:
         self.cells = cells
         self.base = base
         self.other = other
         self.threads = threads
         self.notes = notes
+        self.shelves = shelves
         self.bounds = memoryview(_BOUNDS)
         self.last = len(BOUNDS)
 
@@ -163,6 +182,38 @@ class Slot:
         data = bytes(self.notes[start + 1 : start + 1 + self.notes[start]])
         return "".join(chr(octet) if 32 <= octet < 127 else "?" for octet in data)
 
+    def shelve(self, thread: int, line: bytes) -> bool:
+        """Put a line of the log on the shelf of a thread; False where there is no room."""
+        place = self.base + SLOT + thread * LANE + LANE_HELD
+        used = self.cells[place]
+        size = len(line)
+        if used + size > SHELF:
+            return False
+        start = thread * SHELF + used
+        if cython.compiled:
+            c_copy(self.shelves, start, line, size)  # type: ignore[name-defined]
+        else:
+            self.shelves[start : start + size] = line
+        self.cells[place] = used + size
+        return True
+
+    def shelved(self, thread: int) -> bytes:
+        """What is on the shelf of a thread."""
+        start = thread * SHELF
+        used = min(self.lane(thread, LANE_HELD), SHELF)
+        return bytes(self.shelves[start : start + used])
+
+    def unshelve(self, thread: int) -> None:
+        """Empty the shelf of a thread."""
+        self.cells[self.base + SLOT + thread * LANE + LANE_HELD] = 0
+
+    def left(self) -> bytes:
+        """What a process that puts nothing there any more has on its shelves; they are emptied."""
+        found = b"".join([self.shelved(thread) for thread in range(self.threads)])
+        for thread in range(self.threads):
+            self.unshelve(thread)
+        return found
+
     def requests(self) -> int:
         """What the worker has answered, in both of its seats."""
         count: int = self.cells[self.base + REQUESTS] + self.cells[self.other + REQUESTS]
@@ -189,6 +240,7 @@ class Slot:
         for thread in range(self.threads):
             self.cells[self.base + SLOT + thread * LANE + LANE_SINCE] = 0
             self.cells[self.base + SLOT + thread * LANE + LANE_DEADLINE] = 0
+            self.unshelve(thread)
         if self.cells[self.other + STARTED] > self.get(STARTED):
             # The mean of a worker goes on with the next process, which may have the other seat.
             self.set(AVERAGE, self.cells[self.other + AVERAGE])
@@ -213,23 +265,32 @@ class Scoreboard:
             raise ValueError("this memory is not a scoreboard of this version")
         self.workers: int = head[1]
         self.threads: int = head[2]
+        self._count: int = head[SHOWN]
         size = 8 * _cells_of(self.workers, self.threads)
         # The head is a worker's to write, like the rest.
-        if whole != size + _notes_of(self.workers, self.threads):
+        notes = _notes_of(self.workers, self.threads)
+        shelves = _shelves_of(self.workers, self.threads)
+        if whole != size + notes + shelves + 8 * self._count:
             raise ValueError("this scoreboard is of another size than it says")
         self._cells = memoryview(self._memory)[:size].cast("Q")
-        self._notes = memoryview(self._memory)[size:]
+        self._notes = memoryview(self._memory)[size : size + notes]
+        end = size + notes + shelves
+        self._shelves = memoryview(self._memory)[size + notes : end]
+        self._shown = memoryview(self._memory)[end:].cast("q")
 
     @classmethod
-    def create(cls, workers: int, threads: int) -> "Scoreboard":
-        """A new, empty scoreboard for ``workers`` workers of ``threads`` lanes."""
+    def create(cls, workers: int, threads: int, shown: int = 0) -> "Scoreboard":
+        """A new, empty scoreboard for ``workers`` workers of ``threads`` lanes, that shows so many
+        metrics."""
         head = memoryview(bytearray(8 * HEADER)).cast("Q")
         head[0] = MAGIC
         head[1] = workers
         head[2] = threads
+        head[SHOWN] = shown
         fd = os.memfd_create("quaich-scoreboard", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
-            os.ftruncate(fd, 8 * _cells_of(workers, threads) + _notes_of(workers, threads))
+            behind = _notes_of(workers, threads) + _shelves_of(workers, threads)
+            os.ftruncate(fd, 8 * _cells_of(workers, threads) + behind + 8 * shown)
             os.pwrite(fd, bytes(head), 0)
             # The kernel kills who touches memory that is no longer in the file, and the application
             # has this descriptor too.
@@ -250,13 +311,24 @@ class Scoreboard:
             raise IndexError(f"worker {number} of {self.workers}, seat {seat}")
         place = (number - 1) * SEATS + seat
         notes = self.threads * NOTE
+        shelves = self.threads * SHELF
         return Slot(
             self._cells,
             HEADER + place * self._stride,
             HEADER + (place ^ 1) * self._stride,
             self.threads,
             self._notes[place * notes : (place + 1) * notes],
+            self._shelves[place * shelves : (place + 1) * shelves],
         )
+
+    def show(self, values: Iterable[int]) -> None:
+        """Let workers see the metrics."""
+        for place, value in enumerate(values):
+            self._shown[place] = value
+
+    def shown(self, place: int) -> int:
+        """A metric; 0 where nobody keeps them."""
+        return self._shown[place] if place < len(self._shown) else 0
 
     @property
     def heirs(self) -> bool:
@@ -282,3 +354,7 @@ def _cells_of(workers: int, threads: int) -> int:
 
 def _notes_of(workers: int, threads: int) -> int:
     return workers * SEATS * threads * NOTE
+
+
+def _shelves_of(workers: int, threads: int) -> int:
+    return workers * SEATS * threads * SHELF

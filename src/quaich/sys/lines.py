@@ -23,18 +23,29 @@ def is_file(fd: int) -> bool:
         return False
 
 
-def write(fd: int, data: bytes) -> bool:
-    """Write ``data`` as far as that can be done now; False when some of it was dropped."""
+def write(fd: int, data: bytes) -> int:
+    """Write ``data`` as far as that can be done now; how much was written, the rest is dropped.
+
+    Each piece is whole lines, as long as a line is not longer than a piece, so that other writers'
+    lines come between ours and never into them.
+    """
     poller = select.poll()
     poller.register(fd, select.POLLOUT)
+    start = 0
     try:
-        for start in range(0, len(data), _ATOMIC):
-            piece = data[start : start + _ATOMIC]
-            if not poller.poll(0) or os.write(fd, piece) != len(piece):
-                return False
+        while start < len(data):
+            end = len(data)
+            if end - start > _ATOMIC:
+                end = data.rfind(b"\n", start, start + _ATOMIC) + 1 or start + _ATOMIC
+            if not poller.poll(0):
+                break
+            written = os.write(fd, data[start:end])
+            start += written
+            if start < end:
+                break
     except OSError:
-        return False
-    return True
+        pass  # nobody reads, or a full disk
+    return start
 
 
 class ErrorStream(TextIOBase):

@@ -57,4 +57,6 @@ class Alarm:
         )
         faulthandler.dump_traceback(2, all_threads=True)
         self._on_abandon()
+        if lines := self._slot.left():
+            self._log.write(lines)
         os._exit(EXIT_HARAKIRI)

@@ -39,6 +39,7 @@ cdef class Answerer:
     cdef public bint failing
     cdef public bint astray
     cdef public object on_exception
+    cdef public object routes
     cdef public long long left
     cdef public object on_spent
 
@@ -58,9 +59,11 @@ cdef class Answerer:
     @cython.locals(exchange=Exchange)
     cpdef int app_done(self, Connection conn) except -1
     @cython.locals(exchange=Exchange)
-    cpdef int complete(self, Connection conn) except -1
+    cpdef int complete(self, Connection conn, bint at_home) except -1
     @cython.locals(exchange=Exchange)
     cpdef abandon(self, Connection conn)
+    @cython.locals(environ=dict)
+    cdef _route(self, Connection conn)
     cdef _close_result(self, Connection conn)
     @cython.locals(first=bint, outcome=int)
     cdef int _failed(self, Connection conn, object error) except -1

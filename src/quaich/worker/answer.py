@@ -36,6 +36,8 @@ from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
 from quaich.worker.outbox import flush, push, push_both, push_end, put_region
 from quaich.worker.record import Recorder, describe
+from quaich.worker.routes import KEY as ROUTE
+from quaich.worker.routes import Routes
 from quaich.wsgi.call import Exchange, Stamp
 from quaich.wsgi.files import FileWrapper
 
@@ -69,10 +71,11 @@ class Answerer:
     the environs of uwsgi packets that want code to be loaded; ``closing`` says that every
     connection ends after its next reply; ``on_exception`` is shown what the application raises;
     ``noting`` says that the scoreboard shows what each thread runs, ``timing`` that it counts how
-    long requests take; ``write_timeouts`` are those of ``write()`` where HTTP and where a gateway
-    protocol is spoken; ``failing`` says that the first thread reports a failure, and must not be
-    interrupted; ``astray`` that this is a process that the application forked; ``left`` is how many
-    requests are left until ``on_spent`` is called, once, 0 for no such number.
+    long requests take; ``routes`` counts by route; ``write_timeouts`` are those of ``write()``
+    where HTTP and where a gateway protocol is spoken; ``failing`` says that the first thread
+    reports a failure, and must not be interrupted; ``astray`` that this is a process that the
+    application forked; ``left`` is how many requests are left until ``on_spent`` is called, once, 0
+    for no such number.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Answerer:
         self.failing = False
         self.astray = False
         self.on_exception: Callable[[BaseException], None] | None = None
+        self.routes: Routes | None = None
         self.left = 0
         self.on_spent: Callable[[], None] = lambda: None
 
@@ -214,6 +218,7 @@ class Answerer:
                     self.failures.end_astray(None)
                 if piece is _END:
                     break
+                exchange.switches += 1
                 if type(piece) is not bytes:
                     raise ApplicationError(
                         f"the application's iterable gave {type(piece).__name__}; expected bytes"
@@ -249,6 +254,7 @@ class Answerer:
             body = result
         elif type(result) is list and len(result) == 1 and type(result[0]) is bytes:
             body = result[0]
+            exchange.switches = 1
         else:
             for piece in result:
                 if type(piece) is not bytes:
@@ -257,6 +263,7 @@ class Answerer:
                         "expected bytes"
                     )
             body = result[0] if len(result) == 1 else b"".join(result)
+            exchange.switches = len(result)
         if exchange.begun:
             push(conn, exchange.framed(body) + exchange.finish())
             return
@@ -317,6 +324,8 @@ class Answerer:
         self.slot.end(conn.home, conn.app_ended, exchange.sent + exchange.head_size)
         if self.timing and conn.app_ended >= conn.began:
             self.slot.took(conn.app_ended - conn.began)
+            if self.routes is not None and conn.environ is not None:
+                self._route(conn)
         if self.left:
             self.left -= 1
             if self.left == 0:
@@ -325,10 +334,21 @@ class Answerer:
             push_end(conn)
         if conn.out:
             return FLUSH
-        return self.complete(conn)
+        return self.complete(conn, True)
 
-    def complete(self, conn: Connection) -> int:
-        """Everything is with the kernel: close, log, and say what becomes of the connection."""
+    def _route(self, conn: Connection) -> None:
+        environ = conn.environ
+        assert environ is not None
+        route = environ.get(ROUTE)
+        if route is not None and self.routes is not None:
+            took = conn.app_ended - conn.began
+            self.routes.took(route, took, environ.get("HTTP_X_REQUEST_START"), time.time())
+
+    def complete(self, conn: Connection, at_home: bool) -> int:
+        """Everything is with the kernel: close, log, and say what becomes of the connection.
+
+        ``at_home`` says that this is the thread that answered.
+        """
         exchange = conn.exchange
         assert exchange is not None
         if conn.result is not None:
@@ -340,7 +360,7 @@ class Answerer:
         if exchange.head is not None and exchange.head.removed is not None:
             self.failures.report_removed(conn, exchange.head.removed)
         if self.recorder is not None:
-            self.recorder.finish(conn, exchange)
+            self.recorder.finish(conn, exchange, at_home)
         conn.exchange = None
         conn.context = None
         conn.how = ""
@@ -364,7 +384,7 @@ class Answerer:
                 self.slot.add(REQUESTS, 1)
                 self.slot.add(SENT, exchange.sent + exchange.head_size)
             self._close_result(conn)
-            self.complete(conn)
+            self.complete(conn, False)
 
     def _close_result(self, conn: Connection) -> None:
         result = conn.result

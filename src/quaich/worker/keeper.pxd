@@ -3,6 +3,7 @@ from quaich.sys.io cimport Poller, close_fd, receive, send
 from quaich.worker.connection cimport BODY, HEAD, LINGER, REPLY, Connection
 from quaich.worker.gate cimport Gate
 from quaich.worker.intake cimport drop_spool
+from quaich.worker.record cimport Shelf
 
 
 cdef class Lane:
@@ -13,6 +14,7 @@ cdef class Lane:
     cdef public Connection conn
     cdef public int suspects
     cdef public double look_at
+    cdef public Shelf shelf
 
 
 cdef class Keeper(Gate):

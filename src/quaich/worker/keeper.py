@@ -28,6 +28,7 @@ from quaich.worker.connection import Connection, Door
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
 from quaich.worker.intake import drop_spool
+from quaich.worker.record import Shelf
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
@@ -53,7 +54,7 @@ class Lane:
     """What belongs to one thread: its turn list, and the connections whose iterators only it may
     resume, which wait in an epoll of their own that holds the shared one.  ``conn`` is what it took
     up last; whether who connects is still there it looks for ``suspects`` of them, and at one from
-    ``look_at`` on."""
+    ``look_at`` on.  ``shelf`` is where its lines of the request log wait."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -63,6 +64,7 @@ class Lane:
         self.conn: Connection | None = None
         self.suspects = 0
         self.look_at = 0.0
+        self.shelf: Shelf | None = None
 
 
 class Keeper(Gate):

@@ -8,7 +8,7 @@ from quaich.worker.intake cimport CONTINUE, MORE, READY
 from quaich.worker.keeper cimport Lane
 from quaich.worker.outbox cimport flush
 from quaich.worker.reader cimport READ, READ_BODY, Reader
-from quaich.worker.record cimport describe
+from quaich.worker.record cimport Shelf, describe
 
 cpdef enum:
     PIPELINED = 16
@@ -33,7 +33,7 @@ cdef class Engine(Reader):
     @cython.locals(fd=int)
     cdef bint _unusual(self, Lane lane) except -1
     cdef _guarded(self, Connection conn, Lane lane)
-    @cython.locals(ready=list, timeout=int)
+    @cython.locals(ready=list, timeout=int, poller=Poller, shelf=Shelf)
     cdef list _wait(self, Lane lane)
     cdef _other(self, int fd, Lane lane)
     @cython.locals(conn=Connection)

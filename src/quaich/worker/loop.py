@@ -159,6 +159,8 @@ class Engine(Reader):
 
     def _unusual(self, lane: Lane) -> bool:
         """What is to be done before the next wait; whether the thread is to return instead."""
+        if lane.shelf is not None:
+            lane.shelf.clear()
         while self.paused and not self.halted:
             for fd in self.quiet.wait(-1):
                 if fd != self.bell:
@@ -189,10 +191,17 @@ class Engine(Reader):
             timeout = -1
             if self.shown:
                 self._show()
-        if lane.suspended == 0 or lane.poller is None:
-            return self.poller.wait(timeout)
-        ready = lane.poller.wait(timeout)
-        if self.poller.fd in ready:
+        poller = self.poller if lane.suspended == 0 or lane.poller is None else lane.poller
+        shelf = lane.shelf
+        if shelf is not None and shelf.full:
+            # Lines are gathered while there is something else to do, and written before sleep.
+            ready = poller.wait(0)
+            if not ready:
+                shelf.clear()
+                ready = poller.wait(timeout)
+        else:
+            ready = poller.wait(timeout)
+        if poller is not self.poller and self.poller.fd in ready:
             ready.remove(self.poller.fd)
             ready += self.poller.wait(0)
         return ready
@@ -444,7 +453,7 @@ class Engine(Reader):
             self._put_back(conn)
             return
         if not conn.suspended:
-            self._outcome_or_next(conn, lane, self.answerer.complete(conn))
+            self._outcome_or_next(conn, lane, self.answerer.complete(conn, False))
         elif conn.gone:
             self._drop(conn)
         else:

@@ -79,6 +79,13 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """The sending worker hands over its application's metrics; with it comes a file of memory."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
 class Modules:
     """Files that the sender's application was loaded from, or failed in; see ``modules``."""
 
@@ -130,6 +137,7 @@ Message = (
     | NotReady
     | Spent
     | Shown
+    | Metrics
     | Modules
     | Fork
     | Refork

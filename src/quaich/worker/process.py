@@ -9,13 +9,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from quaich.config.effective import Config
 from quaich.log.server import Log
 from quaich.net.listen import BoundListener
 from quaich.net.trust import LOCAL, Trust
-from quaich.stats.scoreboard import ACCEPTING, Scoreboard, Slot
+from quaich.stats.scoreboard import ACCEPTING, LOST, Scoreboard, Slot
 from quaich.stats.wanted import wanted
 from quaich.sys.io import Acceptor
 from quaich.worker import grievance, logswitch, requestlog, resources, startup
@@ -184,7 +185,13 @@ def run_worker(
     mine = stage.scoreboard.slot(slot, seat)
     mine.clear(os.getpid(), generation, int(time.monotonic() * 1000000))
     answerer.slot = mine
-    answerer.recorder = requestlog.recorder(config, slot, generation, mine, stage.log.requests)
+    answerer.recorder = requestlog.recorder(
+        config, slot, generation, mine, stage.log.requests, stage.scoreboard.shown
+    )
+    stage.log.tell_lost(partial(mine.add, LOST))
+    if answerer.recorder is not None and answerer.recorder.shelves is not None:
+        for lane, shelf in zip(engine.lanes, answerer.recorder.shelves, strict=True):
+            lane.shelf = shelf
     if stage.grievances.wanted:
         answerer.on_exception = grievance.listener(stage.grievances, on_spent)
     if lifeline is not None and config.max_requests:
@@ -213,6 +220,9 @@ def run_worker(
         threads.append(thread)
     engine.run(engine.lanes[0])
     mine.set(ACCEPTING, 0)
+    if lifeline is None and (lines := mine.left()):
+        # Of threads that the application has not come back from.
+        stage.log.write(lines)
     if engine.halted:
         engine.hand_over()
     else:

@@ -281,6 +281,8 @@ class Signals:
         if self._slot.lane(0, LANE_SINCE):
             self._let_go()
             self._on_abandon()
+            if lines := self._slot.left():
+                self._log.write(lines)
             os._exit(EXIT_ENDED)
         self.status = EXIT_ENDED
         assert self._engine is not None

@@ -44,6 +44,7 @@ from quaich.stats.scoreboard import Scoreboard
 from quaich.sys import family, process
 from quaich.values import dataclass, replace
 from quaich.worker import (
+    appmetrics,
     hooks,
     inherited,
     logswitch,
@@ -413,8 +414,13 @@ class Zygote:
             if slot == 1 and self._config.py_auto_reload:
                 self._report_sources()
                 self._sources.keep_reporting(self._config.py_auto_reload)
+        mine = self._scoreboard.slot(slot, seat)
+        stage = self._stages[0] if self._stages else self._stage(slot)
+        metrics = appmetrics.begin(self._config, slot, self._channel, mine.served, self._log)
+        if metrics is not None:
+            stage.answerer.routes = metrics.routes
         status = run_worker(
-            stage=self._stages[0] if self._stages else self._stage(slot),
+            stage=stage,
             slot=slot,
             seat=seat,
             generation=self._bootstrap.generation,
@@ -424,6 +430,8 @@ class Zygote:
             on_spent=lambda cause: self._send(messages.Spent(slot, cause)),
             on_shown=lambda: self._send(messages.Shown(slot)),
         )
+        if metrics is not None:
+            metrics.end()
         # The application may have asked to be told of the end of its process.
         if not self._config.skip_atexit:
             atexit._run_exitfuncs()

@@ -31,6 +31,7 @@ cdef class Exchange:
     cdef public int framing
     cdef public long long left
     cdef public Py_ssize_t head_size
+    cdef public long long switches
     cdef public long long sent
     cdef public str complaint
     cdef public bint cgi

@@ -82,7 +82,7 @@ class Exchange:
     where the front frames the reply; ``close`` whether the connection ends after this reply;
     ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more; ``cgi``
     that it is a CGI reply, and ``delimited`` that the protocol tells where one ends whose length is
-    not known.
+    not known; ``switches`` counts the pieces that the application gave, as uWSGI calls them.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Exchange:
         self.left = -1
         self.head_size = 0
         self.sent = 0
+        self.switches = 0
         self.complaint = ""
         self.cgi = False
         self.delimited = False

@@ -17,7 +17,7 @@ def answered(status: int = 200, milliseconds: int = 5, uri: str = "/a b") -> Ans
     found = Answered("192.0.2.1", "", "GET", uri, "HTTP/1.1")
     found.status, found.micros, found.began = status, milliseconds * 1000, time.time()
     found.fields, found.size, found.sent, found.headers, found.headers_size = 20, 300, 5, 2, 80
-    found.count, found.total = 1, 2
+    found.count, found.total, found.switches = 1, 2, 1
     return found
 
 

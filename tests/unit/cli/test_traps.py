@@ -57,6 +57,11 @@ def codes(path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> list[str
         ("listen = 99999999", "QX401"),
         ("socket = 0.0.0.0:0", "QX006"),
         ("chmod-socket = 666", "QX007"),
+        ("stats = :1717", "QX415"),
+        ("stats = :1717\nstats-public = true", "QX009"),
+        ("alarm-backlog = nobody", "QX416"),
+        ("metric = name=x,collector=sum,children=nothing", "QX416"),
+        ("metrics-dir = /nonexistent", "QX410"),
     ],
 )
 def test_in_ini(tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, code: str) -> None:

@@ -306,7 +306,6 @@ class TestPlaceholders:
         ("x\x1b[31m = 1", {}, 'unknown option "x\\x1b[31m" ignored'),
         ("cron-harakiri = 60", {}, "cron-harakiri: not supported yet; ignored"),
         ("spooler-quiet = 1", {}, "spooler-quiet: not supported yet; ignored"),
-        ("metric = name=x", {"master": True}, "metric: not supported yet; ignored"),
         ("threads = 4 ; four", {"threads": 4}, "threads: read as 4: a comment must stand"),
         ("http-timeout = 5m", {"http_timeout": 300}, "http-timeout: read as 300; uWSGI would"),
         ("buffer-size = 65536", {}, "buffer-size: read as 65535, the most it can be"),

@@ -17,7 +17,7 @@ from tests.unit.log.test_request import answered
 
 def formatted(text: str, environ: dict[str, Any] | None = None, **changes: Any) -> str:
     memory = changes.pop("memory", None)
-    log = FormatLog(text, Process(41, 2, memory=memory))
+    log = FormatLog(text, Process(41, 2, memory=memory, metric=lambda place: 70 + place))
     changes["values"] = kept(environ or {}, log.needs)
     line = log.line(answered(**changes))
     assert line.endswith(b"\n")
@@ -46,7 +46,8 @@ def test_every_name_is_written(name: str) -> None:
             {"memory": lambda: (3145729, 2097153)},
             "3145729 2097153 3 2",
         ),
-        ("%(modifier1) %(modifier2) %(metric.worker.1.requests)", {}, "0 0 0"),
+        ("%(modifier1) %(modifier2)", {}, "0 0"),
+        ("%(metric.worker.1.requests) %(metric.b) %(metric.worker.1.requests)", {}, "70 71 70"),
         ("%(user) %(proto) %(mine)", {"protocol": ""}, "- - -"),
         ("100% %d %%", {}, "100% %d %%"),
         ("%(mine) %(uri)", {"names": {"mine": "my value", "uri": "no"}}, "my value /a?b"),

@@ -26,6 +26,7 @@ def answered(**changes: Any) -> Answered:
         "fields": 24,
         "size": 246,
         "sent": 5,
+        "switches": 1,
         "micros": 12999,
         "status": 200,
         "headers": 1,
@@ -51,8 +52,7 @@ def test_the_default_format(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_variations() -> None:
     assert b" in 12 msecs via sendfile() (HTTP/1.1" in line(how=" via sendfile()")
-    assert b"(0 switches on core 0)" in line(how=" via sendfile()")
-    assert b"(0 switches on core 0)" in line(sent=0)
+    assert b"(3 switches on core 0)" in line(switches=3)
     assert b"|app: -1|req: -1/-1] " in line(has_app=False)
     assert b"] 127.0.0.1 (joe) {" in line(user="joe")
     assert b"on core 3)\n" in line(core=3)

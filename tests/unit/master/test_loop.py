@@ -30,7 +30,7 @@ def test_a_refork_without_memory_is_refused_and_forgotten(
 ) -> None:
     master._holdings.hold(1, False)
 
-    def create(workers: int, threads: int) -> Scoreboard:
+    def create(workers: int, threads: int, shown: int) -> Scoreboard:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr(Scoreboard, "create", create)

@@ -1,6 +1,6 @@
 """Figures to test with: two workers, one in a request, and one slot without a process."""
 
-from quaich.stats.figures import Core, Daemon, Figures, Listener, Worker
+from quaich.stats.figures import Core, Daemon, Figures, Listener, Sink, Worker
 
 BUSY = Core(0, 7, 1, 2, age=2.5, note="192.0.2.1 GET /path?token=secret")
 IDLE = Core(1, 3)
@@ -41,6 +41,7 @@ FIGURES = Figures(
             buckets=(4, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 1),
             parked=2,
             refused=1,
+            lost=5,
             rss=4096,
             vsz=8192,
             cores=(BUSY, IDLE),
@@ -50,4 +51,6 @@ FIGURES = Figures(
     ),
     listeners=(Listener("127.0.0.1:80", "http", 3, 100), Listener("/run/s.sock", "uwsgi", 0, 5)),
     daemons=(Daemon("sleep 1", 13, 1),),
+    lost=1,
+    sinks=(Sink("syslog:x", 9, 7),),
 )

@@ -46,6 +46,9 @@ def test_what_uwsgi_has_no_word_for(form: str) -> None:
     assert found["quaich_connections_parked", ()] == 2
     assert found["quaich_requests_refused_total", ()] == 1
     assert found["quaich_build_info", ("version=1.2.3",)] == 1
+    lost = "quaich_log_lines_lost_total"
+    assert [found[lost, (f"by={each}",)] for each in ("master", "workers", "syslog:x")] == [1, 5, 7]
+    assert found["quaich_log_lines_sent_total", ("sink=syslog:x",)] == 9
 
 
 @pytest.mark.parametrize("form", [PLAIN, OPEN])

@@ -4,6 +4,7 @@ import json
 
 from quaich.config.outlets import Threshold
 from quaich.stats.alarms import Alarms
+from quaich.stats.document import COUNTER
 from quaich.stats.figures import Figures, Listener, Worker
 from quaich.stats.pushes import DATAGRAM, Carbon, Statsd, carbon_start, file_line, socket_datagrams
 from quaich.values import replace
@@ -31,6 +32,16 @@ def test_a_worker_that_is_new_counts_from_nothing() -> None:
     statsd.datagrams(Figures(), True)
     found = lines(statsd.datagrams(Figures(workers=(Worker(1, requests=3),)), True))
     assert "p.worker.1.requests:3|c" in found
+
+
+def test_the_operators_metrics_are_sent_too_and_may_begin_again() -> None:
+    statsd = Statsd("p")
+    sent = []
+    for value in (3, 10, 4):
+        figures = Figures(metrics=(("mine", COUNTER, "", value), ("room", 1, "", 7)))
+        sent.append([each for each in lines(statsd.datagrams(figures, True)) if "mine" in each])
+    assert sent == [[], ["p.mine:7|c"], ["p.mine:4|c"]]
+    assert b"mine 0 4" in socket_datagrams(figures, "", True)
 
 
 def test_datagrams_pass_every_network() -> None:

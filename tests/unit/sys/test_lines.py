@@ -9,12 +9,35 @@ import pytest
 from quaich.sys.lines import ErrorStream, is_file, write
 
 
+def test_many_lines_go_into_a_pipe_in_pieces_of_whole_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is longer than PIPE_BUF could have another process's lines in its middle."""
+    reader, writer = os.pipe()
+    pieces: list[bytes] = []
+    real = os.write
+
+    def note(fd: int, data: bytes) -> int:
+        pieces.append(data)
+        return real(fd, data)
+
+    try:
+        monkeypatch.setattr(os, "write", note)
+        text = b"".join(b"%d" % number * 30 + b"\n" for number in range(300))
+        assert write(writer, text) == len(text)
+        assert b"".join(pieces) == text == os.read(reader, 1 << 16)
+        assert all(len(each) <= 4096 and each.endswith(b"\n") for each in pieces)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
 def test_a_long_text_to_a_reader_that_hangs() -> None:
     reader, writer = os.pipe()
     try:
-        assert write(writer, b"short\n")
-        assert not write(writer, b"x" * (1 << 20)), "dropped, and not waited for"
-        assert not write(writer, b"y" * 10)
+        assert write(writer, b"short\n") == 6
+        assert write(writer, b"x" * (1 << 20)) < 1 << 20, "dropped, and not waited for"
+        assert write(writer, b"y" * 10) == 0
     finally:
         os.close(reader)
         os.close(writer)
@@ -23,7 +46,7 @@ def test_a_long_text_to_a_reader_that_hangs() -> None:
 def test_a_long_text_to_one_that_reads() -> None:
     reader, writer = os.pipe()
     with open(reader, "rb") as file:
-        assert write(writer, b"x" * 20_000)
+        assert write(writer, b"x" * 20_000) == 20_000
         os.close(writer)
         assert file.read() == b"x" * 20_000
 
@@ -31,7 +54,7 @@ def test_a_long_text_to_one_that_reads() -> None:
 def test_what_cannot_be_written() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    assert not write(writer, b"nobody listens\n")
+    assert write(writer, b"nobody listens\n") == 0
     os.close(writer)
     assert not is_file(10**6)
 

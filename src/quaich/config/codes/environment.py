@@ -94,6 +94,22 @@ CODES = (
         "Create it with the Python that runs quaich, or install quaich into it.",
     ),
     Code(
+        "QX415",
+        ERROR,
+        "statistics that everybody could read",
+        "stats names an address beyond this machine, and stats-public is not set.",
+        "The start fails. uWSGI listens there, and shows the headers of each request that runs.",
+        "Write stats = 127.0.0.1:PORT, or set stats-public = true if it is protected otherwise.",
+    ),
+    Code(
+        "QX416",
+        ERROR,
+        "an alarm or a metric that is not there",
+        "An option raises an alarm that no alarm row names, or asks for a metric that is none.",
+        "The start fails; in uWSGI nothing is ever raised, or the value stays 0.",
+        "Add the row (alarm = NAME log:), or correct the name.",
+    ),
+    Code(
         "QX420",
         ERROR,
         "a certificate or key cannot be used",

@@ -65,6 +65,15 @@ CODES = (
         "Use a directory below /run that belongs to the service.",
     ),
     Code(
+        "QX009",
+        NOTE,
+        "statistics for everybody",
+        "stats listens on TCP beyond this machine, and stats-public says that this is meant.",
+        "Whoever reaches the address reads which requests run, from whom, and how the server does; "
+        "uWSGI shows their variables besides.",
+        "Listen on 127.0.0.1 or a UNIX socket, or let a firewall admit only the collector.",
+    ),
+    Code(
         "QX020",
         NOTE,
         "a failed import would not stop the start",

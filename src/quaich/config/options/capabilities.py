@@ -8,7 +8,6 @@ LIFECYCLE = "lifecycle"
 HOOKS = "hooks"
 LOGGING = "logging"
 STATISTICS = "statistics and metrics"
-ALARMS = "alarms"
 SOCKETS = "socket options"
 TLS = "TLS"
 ROUTING = "routing"
@@ -33,9 +32,7 @@ BY_GROUP = {
     "reload-control": LIFECYCLE,
     "hooks": HOOKS,
     "misc": LOGGING,
-    "metrics": STATISTICS,
     "metrics-push": STATISTICS,
-    "alarms": ALARMS,
     "http-router": SOCKETS,
     "tls": TLS,
     "routing": ROUTING,

@@ -34,6 +34,7 @@ _REASONS = {
     "a body is always received whole before the application is called": (
         "post-buffering-bufsize body-read-warning"
     ),
+    "what an alarm does never holds up the master": "alarm-cheap",
     "every descriptor is closed on exec": "close-on-exec close-on-exec2",
     "there are no gateway processes": "force-gateway",
     "responses are sent as the application makes them": "start_response-nodelay",

@@ -127,14 +127,5 @@ ROWS = {
         "write-errors-exception-only none bool",
         "disable-write-exception none bool",
     ),
-    "alarms": (
-        "alarm-cheap required bool",
-        "alarm-fd required stringlist master",
-        "alarm-segfault required stringlist master",
-        "segfault-alarm required stringlist master",
-        "log-alarm required stringlist master",
-        "alarm-log required stringlist master",
-        "not-log-alarm required stringlist master",
-        "not-alarm-log required stringlist master",
-    ),
+    "alarms": ("alarm-cheap required bool",),
 }

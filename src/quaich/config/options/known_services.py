@@ -107,13 +107,6 @@ ROWS = {
         "rbtimer required stringlist master",
     ),
     "rpc": ("rpc-max required int",),
-    "metrics": (
-        "metric required stringlist master",
-        "metrics-dir required string master",
-        "metrics-dir-restore none bool master",
-        "metric-dir required string master",
-        "metric-dir-restore none bool master",
-    ),
     "legion": (
         "legion required special master",
         "legion-mcast required special master",

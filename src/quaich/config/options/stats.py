@@ -1,6 +1,6 @@
 """Rows: what the server shows of itself, and to whom."""
 
-from quaich.config import kinds
+from quaich.config import kinds, loggers
 from quaich.config.options.row import DIFFERS, NO_ARGUMENT, SAME, Option
 
 _MASTER = ("master",)
@@ -64,6 +64,41 @@ OPTIONS = (
         implies=_MASTER,
         relation=DIFFERS,
         why="counters go on across reloads; /metrics needs no option",
+    ),
+    Option(
+        "metric",
+        kinds.METRICS,
+        "metrics",
+        "keep a metric of your own: NAME, or name=NAME and how it is collected",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="the collectors ptr and func, which point into uWSGI's memory, are refused, and so is "
+        "a key that is none; without enable-metrics too",
+        reloadable=False,
+    ),
+    Option(
+        "metrics-dir",
+        kinds.STRING,
+        "metrics",
+        "write each metric into a file of this directory",
+        aliases=("metric-dir",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="a file is as long as its line; without enable-metrics too",
+        reloadable=False,
+    ),
+    Option(
+        "metrics-dir-restore",
+        kinds.FLAG,
+        "metrics",
+        "go on from the values in the files of metrics-dir",
+        aliases=("metric-dir-restore",),
+        arg=NO_ARGUMENT,
+        default=False,
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="a metric without a collector goes on, too",
+        reloadable=False,
     ),
     Option(
         "metrics-no-cores",
@@ -149,7 +184,7 @@ OPTIONS = (
         "alarm",
         kinds.ALARMS,
         "alarms",
-        "what an alarm does: NAME cmd:COMMAND, NAME log:, or NAME udp:ADDRESS",
+        "what an alarm does: NAME cmd:COMMAND, log:, udp:ADDRESS or mail:ADDRESS",
         implies=_MASTER,
         relation=DIFFERS,
         why="commands run as the user of the workers, and of one alarm one at a time; other kinds "
@@ -168,6 +203,49 @@ OPTIONS = (
         implies=_MASTER,
         relation=DIFFERS,
         why="UNIX sockets count, too",
+        reloadable=False,
+    ),
+    Option(
+        "alarm-fd",
+        kinds.FD_ALARMS,
+        "alarms",
+        "raise an alarm when an inherited descriptor can be read: NAME FD[:OCTETS] [TEXT]",
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="once a second at most",
+        reloadable=False,
+    ),
+    Option(
+        "alarm-segfault",
+        kinds.STRINGS,
+        "alarms",
+        "raise an alarm when a worker dies of a crash",
+        aliases=("segfault-alarm",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="the master raises it, for SIGBUS, SIGFPE, SIGILL and SIGABRT too",
+        reloadable=False,
+    ),
+    Option(
+        "log-alarm",
+        kinds.LOG_ALARMS,
+        "alarms",
+        "raise an alarm for lines of the log that match: NAME REGEX",
+        aliases=("alarm-log",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="regular expressions are Python's; ten alarms a second at most",
+        reloadable=False,
+    ),
+    Option(
+        "not-log-alarm",
+        loggers.REGEXES,
+        "alarms",
+        "lines of the log that raise no alarm",
+        aliases=("not-alarm-log",),
+        implies=_MASTER,
+        relation=DIFFERS,
+        why="regular expressions are Python's",
         reloadable=False,
     ),
     Option(

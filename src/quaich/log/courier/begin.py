@@ -11,6 +11,8 @@ import socket
 from collections.abc import Callable, Collection
 
 from quaich.config.effective import Config
+from quaich.config.outlets import log_alarm
+from quaich.log.courier.bell import Bell
 from quaich.log.courier.encode import encoder
 from quaich.log.courier.outlets import File, Outlet, Stream, outlet
 from quaich.log.courier.plan import Plan, plan
@@ -24,10 +26,11 @@ _TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 @dataclass(frozen=True)
 class Setting:
     """What the master has prepared: descriptors, and ``otherwise``, the log file there would have
-    been; ``origin`` is the stderr from before."""
+    been; ``origin`` is the stderr from before, ``bell`` where the master hears of alarms."""
 
     inlet: int
     pipe: int
+    bell: int
     counters: int
     origin: int
     otherwise: Target | None
@@ -84,7 +87,11 @@ def begin(config: Config, setting: Setting, become: Callable[[], None]) -> None:
         cells[2 * index + 1] = dropped
 
     inlet = socket.socket(fileno=setting.inlet)
-    Courier(found, the_plan.routings(config), inlet, setting.pipe, count).run(told)
+    bell = None
+    if config.log_alarm:
+        alarms = [log_alarm(text) for text in config.log_alarm]
+        bell = Bell(alarms, config.not_log_alarm, socket.socket(fileno=setting.bell))
+    Courier(found, the_plan.routings(config), inlet, setting.pipe, count, bell).run(told)
 
 
 def keep_only(kept: Collection[int]) -> None:

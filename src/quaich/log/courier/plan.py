@@ -89,6 +89,7 @@ def _more_than_loggers(config: Config) -> bool:
         or config.log_filter
         or config.log_drain
         or config.log_worker_output
+        or config.log_alarm
     )
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from quaich.log.courier import letter as letters
+from quaich.log.courier.bell import Bell
 from quaich.log.courier.encode import Encode
 from quaich.log.courier.letter import SERVER, WARNING, Letter
 from quaich.log.courier.outlets import LATER, SENT, Outlet
@@ -92,7 +93,7 @@ class Courier:
     """The process.
 
     The last of ``queues`` is the place of lines that have no other; ``counters`` is shown the lines
-    sent and dropped of each sink by its index.
+    sent and dropped of each sink by its index, ``bell`` every line.
     """
 
     def __init__(
@@ -102,12 +103,14 @@ class Courier:
         inlet: socket.socket,
         pipe: int,
         counters: Callable[[int, int, int], None],
+        bell: Bell | None = None,
     ) -> None:
         self._queues = queues
         self._routings = routings
         self._inlet = inlet
         self._sources = {pipe: Source(pipe)}
         self._counters = counters
+        self._bell = bell
         self._poller = select.poll()
         self._ended = 0.0
         self._turned = 0.0
@@ -207,6 +210,8 @@ class Courier:
 
     def deliver(self, letter: Letter, now: float) -> None:
         """Put a line before the sinks that it is for."""
+        if self._bell is not None:
+            self._bell.hear(letter.line, now)
         for index in self._routings[letter.kind].of(letter.line):
             self._queues[index].put(letter, now)
 

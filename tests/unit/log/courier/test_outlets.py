@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from quaich.config.loggers import sink
 from quaich.errors import QuaichError
+from quaich.log.courier import outlets
 from quaich.log.courier.letter import INFO, SERVER, Letter
 from quaich.log.courier.outlets import (
     LATER,
@@ -205,6 +207,48 @@ def test_the_journal_takes_large_entries_as_files(tmp_path: Path) -> None:
         assert os.pread(fds[0], 4000000, 0) == b"x" * 3000000
         os.close(fds[0])
         where.close()
+
+
+def entry(data: bytes) -> dict[str, bytes]:
+    """An entry as journald reads it: FIELD=value, or FIELD, a length and so many octets."""
+    found = {}
+    while data:
+        line, _, data = data.partition(b"\n")
+        name, sign, value = line.partition(b"=")
+        if not sign:
+            (size,) = struct.unpack("<Q", data[:8])
+            value, end, data = data[8 : 8 + size], data[8 + size : 9 + size], data[9 + size :]
+            assert end == b"\n"
+        assert re.fullmatch(rb"[A-Z][A-Z0-9_]*", name), "another name is thrown away"
+        found[name.decode()] = value
+    return found
+
+
+def test_the_journal_gets_what_it_reads(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "journal")
+    monkeypatch.setattr(outlets, "JOURNAL", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(path)
+        receiver.settimeout(WAIT)
+        where = make("systemd:shop")
+        forged = b"one\nPRIORITY=0\n"
+        assert where.send(forged, Letter(SERVER, forged, INFO, 3, 41), 1.0) == SENT
+        assert entry(receiver.recv(65536)) == {
+            "PRIORITY": b"6",
+            "SYSLOG_IDENTIFIER": b"shop",
+            "QUAICH_LOG": b"server",
+            "MESSAGE": b"one\nPRIORITY=0",
+            "SYSLOG_PID": b"41",
+            "WORKER": b"3",
+        }
+        assert send(where, b"traceback\n" * 300000) == SENT
+        data, fds, _, _ = socket.recv_fds(receiver, 100, 1)
+        assert data == b""
+        with open(fds[0], "rb") as file:
+            file.seek(0)
+            assert entry(file.read())["MESSAGE"].count(b"traceback") == 300000
 
 
 def test_a_program(tmp_path: Path, make: Make) -> None:
