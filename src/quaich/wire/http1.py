@@ -408,12 +408,14 @@ def _learn(name: bytes) -> Field:
 
 
 def read_length(data: bytes, start: int, end: int) -> int:
-    """A Content-Length: one to 18 digits and nothing else (RFC 9110, section 8.6)."""
-    if end == start or end - start > 18:
-        raise ProtocolError(400, "a Content-Length that is not a number of at most 18 digits")
+    """A Content-Length: digits and nothing else (RFC 9110, section 8.6), of which 18 count."""
     p = data
     number = 0
     i = start
+    while i < end - 1 and p[i] == 48:
+        i += 1
+    if end == start or end - i > 18:
+        raise ProtocolError(400, "a Content-Length that is not a number of at most 18 digits")
     while i < end:
         c = p[i]
         if c < 48 or c > 57:
