@@ -51,6 +51,7 @@ H11 = (
         "takes no empty line before a request line (RFC 9112, 2.2 wants one taken)",
     ),
     (rb"\n[0-9a-fA-F]+[ \t]+;", "takes no space before a chunk extension (RFC 9112, 7.1.1)"),
+    (rb"(?i)\ncontent-length:[ \t]*[0-9]{21}", "takes no length of more than 20 digits"),
 )
 """What h11 refuses of what quaich accepts: a sign of it in the octets, and what it is."""
 
