@@ -190,7 +190,8 @@ class Manager:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode and not quiet:
             raise ApplicationFault(
-                f"systemctl {verb} {self.unit(name)}: {commands.last_line(done.stderr)}",
+                f"systemctl {verb} {self.unit(name)}: {commands.last_line(done.stderr)} "
+                f"(journalctl -u {self.unit(name)} says why)",
                 done.stderr,
             )
 

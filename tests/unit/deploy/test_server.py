@@ -42,7 +42,7 @@ def test_root_has_the_systems(called: list[list[str]]) -> None:
         ["systemctl", "enable", "quaich-site@shop.service"],
         ["systemctl", "start", "quaich-site@shop.service"],
     ]
-    with pytest.raises(ApplicationFault, match=r"^systemctl start .*: See the log\.$") as caught:
+    with pytest.raises(ApplicationFault, match=r"^systemctl start .*: See the log\. \(journalctl -u") as caught:
         manager.start(found.site("broken"), 5)
     assert caught.value.detail.startswith("Job failed.")
     called.clear()
