@@ -42,7 +42,8 @@ def test_root_has_the_systems(called: list[list[str]]) -> None:
         ["systemctl", "enable", "quaich-site@shop.service"],
         ["systemctl", "start", "quaich-site@shop.service"],
     ]
-    with pytest.raises(ApplicationFault, match=r"^systemctl start .*: See the log\. \(journalctl -u") as caught:
+    said = r"^systemctl start .*: See the log\. \(journalctl -u"
+    with pytest.raises(ApplicationFault, match=said) as caught:
         manager.start(found.site("broken"), 5)
     assert caught.value.detail.startswith("Job failed.")
     called.clear()
