@@ -65,6 +65,33 @@ def test_an_application_that_needs_long(sites: Sites, app: Path) -> None:
     assert sites.leftovers() == []
 
 
+def test_unhealthy_behind_the_switch(fronted: Sites, app: Path) -> None:
+    """What a trial and the workers' own look have not found is found where it serves."""
+    write(app, {"site_toml": '[site]\nprocesses = 1\nhealth = "/health"\n'})
+    fronted.deploy(app, *fronted.front())
+    before = fronted.current()
+    counting = """
+def health():
+    path = f"{os.environ['QUAICH_DATA']}/{os.environ['QUAICH_RELEASE']}"
+    with open(path, "a+") as file:
+        file.write("x")
+    return "200 OK" if os.path.getsize(path) < 3 else "500 Oops"
+"""
+    failed = fronted.deploy(
+        application(app, "two", top=counting, status='" + health() + "'), status=4
+    )
+    said = "behind the switch: GET /health: expected a status below 400, got 500"
+    assert f" 4 switch   FAILED {said}" in failed.stdout
+    assert fronted.get() == (200, "one")
+    assert (fronted.current(), fronted.releases()) == (before, [before])
+    # A site that was stopped is stopped again.
+    fronted.quaich("stop", "shop")
+    failed = fronted.deploy(app, status=4)
+    assert fronted.processes("wsgi") == {}
+    assert fronted.data("sites")["sites"][0]["running"] is False
+    assert fronted.leftovers() == []
+
+
 def test_a_full_disk(sites: Sites, app: Path) -> None:
     """As far as one process can have one: no file may grow beyond a limit."""
     sites.deploy(app)
