@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import NoReturn, TypeVar
 
+from quaich.config.base import printable
 from quaich.config.suggest import hint
 from quaich.errors import QuaichError
 
@@ -35,13 +36,13 @@ class Fields:
 
     def fail(self, key: str, expected: str, value: object) -> NoReturn:
         """Raise the mistake of ``key``."""
-        shown = value if isinstance(value, str) and value.isprintable() else repr(value)
+        shown = value if isinstance(value, str) else repr(value)
         shown = f"{shown[:_SHOWN]}..." if len(shown) > _SHOWN else shown
-        raise QuaichError(f'{self._place}: {self._prefix}{key}: expected {expected}, got "{shown}"')
+        self.refuse(key, f'expected {expected}, got "{shown}"')
 
     def refuse(self, key: str, text: str) -> NoReturn:
         """Raise a mistake of ``key`` that is not one of its value alone."""
-        raise QuaichError(f"{self._place}: {self._prefix}{key}: {text}")
+        raise QuaichError(printable(f"{self._place}: {self._prefix}{key}: {text}"))
 
     def has(self, key: str) -> bool:
         """Whether the key was written; it is known from then on."""

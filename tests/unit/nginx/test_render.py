@@ -3,7 +3,10 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from quaich.errors import QuaichError
 from quaich.nginx.abilities import Abilities
 from quaich.nginx.errors import NginxError
 from quaich.nginx.facts import PROTOCOLS, Front, front
@@ -227,3 +230,24 @@ def test_names_fit_into_nginx_tables_and_differ_between_sites() -> None:
     assert max(map(len, names)) <= 46
     zones = re.findall(r"(?:zone=|zone |shared:)(quaich_\w+)", text)
     assert len(set(zones)) == 2
+
+
+NASTY = st.text("ab/.-_ ;{}\"'\\#@:=~^*?[]()|&+,%!é€0$\n", max_size=10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(NASTY, NASTY, NASTY)
+def test_no_fact_ends_its_directive(path: str, url: str, value: str) -> None:
+    try:
+        made = facts(
+            static=[{"url": f"/s{url}/", "path": f"/{path}"}], headers={"X-Any": value or "-"}
+        )
+    except QuaichError as error:
+        assert "\n" not in str(error)
+        return
+    text = render(made, DEBIAN)["quaich-shop.conf"]
+    found = parse(Texts({"x": text}), "x")
+    assert not found.faults
+    assert {each.name for each in found.children} <= {"upstream", "map", "server", "include"}
+    aliases = [each.args for each in found.walk() if each.name == "alias"]
+    assert aliases == [(f"{made.static[0].path.rstrip('/')}/",)]
