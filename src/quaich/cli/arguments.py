@@ -25,10 +25,10 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{command}: {message}; quaich {command} --help")
 
 
-def common(parser: Parser, changes: bool = False, asks: bool = False) -> None:
+def common(parser: Parser, dry_run: bool = False, asks: bool = False) -> None:
     """The options that every command of a site has, or every one that changes something."""
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    if changes:
+    if dry_run:
         parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
         # A script need not know which commands ask.
         text = "do not ask" if asks else "accepted everywhere; this command does not ask"

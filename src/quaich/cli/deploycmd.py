@@ -74,7 +74,7 @@ def _deploy(argv: Sequence[str]) -> int:
     parser.add_argument("--listen", action="append", help="nginx's port, or ADDRESS:PORT")
     parser.add_argument("--stage", action="store_true", help="make it ready; promote lets it in")
     parser.add_argument("--diff", action="store_true", help="show what changes in nginx, and end")
-    arguments.common(parser, changes=True)
+    arguments.common(parser, dry_run=True)
     wish = parser.parse_args(argv)
     what = source.locate(wish.source)
     at = where(wish.site or _named_by(what))
@@ -122,7 +122,7 @@ def _rollback(argv: Sequence[str]) -> int:
     )
     parser.add_argument("site")
     parser.add_argument("release", nargs="?", help="which (the one before the current)")
-    arguments.common(parser, changes=True)
+    arguments.common(parser, dry_run=True)
     wish = parser.parse_args(argv)
     return _let_in(where(wish.site), wish.release, wish, "rollback")
 
@@ -135,7 +135,7 @@ def _promote(argv: Sequence[str]) -> int:
     parser.add_argument("site")
     parser.add_argument("release", nargs="?", help="a release of the site")
     parser.add_argument("--from", dest="origin", help="the site whose current release it is")
-    arguments.common(parser, changes=True)
+    arguments.common(parser, dry_run=True)
     wish = parser.parse_args(argv)
     at = where(wish.site)
     if bool(wish.origin) == bool(wish.release):

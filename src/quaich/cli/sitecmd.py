@@ -30,10 +30,10 @@ def _place(name: str) -> Place:
     return place(layout(os.geteuid(), os.environ), name, os.environ)
 
 
-def _parser(name: str, text: str, changes: bool = False, asks: bool = False) -> arguments.Parser:
+def _parser(name: str, text: str, dry_run: bool = False, asks: bool = False) -> arguments.Parser:
     parser = arguments.Parser(prog=f"quaich {name}", description=text)
     parser.add_argument("site")
-    arguments.common(parser, changes, asks)
+    arguments.common(parser, dry_run, asks)
     return parser
 
 
@@ -106,7 +106,7 @@ def _scale(argv: Sequence[str]) -> int:
     )
     parser.add_argument("processes", type=int, metavar="N")
     parser.add_argument("site")
-    arguments.common(parser, changes=True)
+    arguments.common(parser, dry_run=True)
     wish = parser.parse_args(argv)
     if not 1 <= wish.processes <= 1000:
         raise UsageError(f"scale: expected 1 to 1000 workers, got {wish.processes}")
@@ -170,7 +170,7 @@ def _env(argv: Sequence[str]) -> int:
     parser.add_argument("site")
     parser.add_argument("words", nargs="*", metavar="NAME=value")
     parser.add_argument("--show", action="store_true", help="list: with the values")
-    arguments.common(parser, changes=True)
+    arguments.common(parser, dry_run=True)
     wish = parser.parse_args(argv)
     at = _needed(wish.site)
     if wish.what == "list":
