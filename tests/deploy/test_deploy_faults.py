@@ -102,7 +102,7 @@ def test_a_full_disk(sites: Sites, app: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 
     failed = sites.deploy(app, status=1, preexec_fn=limited)
-    assert "large: file too large" in failed.stderr
+    assert "large: it cannot be copied: file too large" in failed.stderr
     assert sites.current() == before
     assert sites.releases() == [before]
     assert sites.leftovers() == []

@@ -153,7 +153,9 @@ class Deployment:
         house = self.site.wheelhouse
         if house:
             house = os.path.join(app, house)
-        source.own(app, self.by)
+        if self.source.kind != source.GIT:
+            # Nobody else can have touched it yet.
+            source.own(app, self.by)
         wanted = environment.recipe(app, wheel, self.site.python, house)
         made = environment.make(wanted, paths.environments, app, self.by, env)
         found = self._detect(app, bool(wheel))
