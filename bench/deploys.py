@@ -12,6 +12,7 @@ With ``--strict`` the exit status is 1 unless all of that is as it should be.
 
 import argparse
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -175,6 +176,7 @@ def main() -> int:
             wait_until(lambda: len(sites.processes()) <= len(before), 40, "old workers are gone")
             run.leftovers(before, held)
             outcome = clients.end()
+            log = sites.path("nginx", "error.log").read_text(errors="replace")
         finally:
             if clients is not None:
                 clients.kill()
@@ -188,6 +190,8 @@ def main() -> int:
         )
     for failure, count in Counter(each.reason for each in outcome.failures).items():
         print(f"  {count} {failure}")
+    for said, count in Counter(re.findall(r"failed \(([^)]*)\)", log)).items():
+        print(f"  nginx: {count} times {said}")
     print(
         f"an unchanged deployment: median {statistics.median(seen.took):.2f} s, longest "
         f"{max(seen.took):.2f} s"

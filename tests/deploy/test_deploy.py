@@ -23,7 +23,7 @@ def test_deploy_and_back_while_clients_ask(fronted: Sites, app: Path) -> None:
     )
     assert lines[3] == " 4 switch   started · GET /health 200"
     assert "· started, verified" in lines[4]
-    assert lines[6] == f"live: http://localhost:{fronted.port}/"
+    assert lines[6] == f"live: http://localhost:{fronted.port}"
     assert fronted.get() == (200, "one")
     answers: list[tuple[int, str]] = []
     over = threading.Event()
@@ -49,7 +49,7 @@ def test_deploy_and_back_while_clients_ask(fronted: Sites, app: Path) -> None:
     assert second["steps"][4]["text"].startswith("unchanged, answers")
     assert "ModuleNotFoundError: No module named 'stripe' (wsgi.py:2)" in broken.stderr
     assert f"{second['release']} serves" in broken.stdout
-    assert back.stdout.splitlines()[-1].startswith(f"live: http://localhost:{fronted.port}/")
+    assert back.stdout.splitlines()[-1].startswith(f"live: http://localhost:{fronted.port} ")
     assert {status for status, _ in answers} == {200}
     assert {body for _, body in answers} == {"one", "two"}
     assert fronted.get() == (200, "one")

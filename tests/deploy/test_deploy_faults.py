@@ -65,6 +65,33 @@ def test_an_application_that_needs_long(sites: Sites, app: Path) -> None:
     assert sites.leftovers() == []
 
 
+def test_unhealthy_behind_the_switch(fronted: Sites, app: Path) -> None:
+    """What a trial and the workers' own look have not found is found where it serves."""
+    write(app, {"site_toml": '[site]\nprocesses = 1\nhealth = "/health"\n'})
+    fronted.deploy(app, *fronted.front())
+    before = fronted.current()
+    counting = """
+def health():
+    path = f"{os.environ['QUAICH_DATA']}/{os.environ['QUAICH_RELEASE']}"
+    with open(path, "a+") as file:
+        file.write("x")
+    return "200 OK" if os.path.getsize(path) < 3 else "500 Oops"
+"""
+    failed = fronted.deploy(
+        application(app, "two", top=counting, status='" + health() + "'), status=4
+    )
+    said = "behind the switch: GET /health: expected a status below 400, got 500"
+    assert f" 4 switch   FAILED {said}" in failed.stdout
+    assert fronted.get() == (200, "one")
+    assert (fronted.current(), fronted.releases()) == (before, [before])
+    # A site that was stopped is stopped again.
+    fronted.quaich("stop", "shop")
+    failed = fronted.deploy(app, status=4)
+    assert fronted.processes("wsgi") == {}
+    assert fronted.data("sites")["sites"][0]["running"] is False
+    assert fronted.leftovers() == []
+
+
 def test_a_full_disk(sites: Sites, app: Path) -> None:
     """As far as one process can have one: no file may grow beyond a limit."""
     sites.deploy(app)
@@ -75,7 +102,7 @@ def test_a_full_disk(sites: Sites, app: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 
     failed = sites.deploy(app, status=1, preexec_fn=limited)
-    assert "large: file too large" in failed.stderr
+    assert "large: it cannot be copied: file too large" in failed.stderr
     assert sites.current() == before
     assert sites.releases() == [before]
     assert sites.leftovers() == []
@@ -136,15 +163,14 @@ def test_a_person_who_reads_no_more(sites: Sites, app: Path) -> None:
     assert len(sites.releases()) == 1
 
 
-STEPS = ("build", "check", "start", "switch", "nginx")
 UNDONE = (
-    *(("quaich.deploy.records", "begin", step) for step in STEPS),
+    *(("quaich.deploy.records", "begin", step) for step in ("build", "switch", "nginx")),
     ("quaich.deploy.probe", "judge", "before"),
     ("quaich.deploy.records", "link", "before"),
     ("quaich.deploy.server", "reload", "after"),
     ("quaich.nginx.control", "reload", "after"),
 )
-DONE = (("quaich.deploy.records", "begin", "finish"), ("quaich.deploy.releases", "prune", "after"))
+DECIDED = ("quaich.deploy.records", "begin", "finish")
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -172,12 +198,10 @@ def test_killed_at_any_point_the_next_run_puts_it_right(
 
 def test_killed_when_it_was_decided_it_is_completed(fronted: Sites, app: Path) -> None:
     fronted.deploy(app, *fronted.front())
-    for number, point in enumerate(DONE):
-        version = f"new {number}"
-        fronted.killed(point, "deploy", str(application(app, version)), "--site", "shop")
-        assert "interrupted in finish: completed" in fronted.quaich("unlock", "shop").stdout
-        assert fronted.get() == (200, version)
-        assert fronted.leftovers() == []
+    fronted.killed(DECIDED, "deploy", str(application(app, "two")), "--site", "shop")
+    assert "interrupted in finish: completed" in fronted.quaich("unlock", "shop").stdout
+    assert fronted.get() == (200, "two")
+    assert fronted.leftovers() == []
 
 
 def test_a_first_deployment_that_was_killed(fronted: Sites, app: Path) -> None:

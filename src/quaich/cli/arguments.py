@@ -30,5 +30,6 @@ def common(parser: Parser, dry_run: bool = False, asks: bool = False) -> None:
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     if dry_run:
         parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
-    if asks:
-        parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
+        # A script need not know which commands ask.
+        text = "do not ask" if asks else "accepted everywhere; this command does not ask"
+        parser.add_argument("--yes", "-y", action="store_true", help=text)

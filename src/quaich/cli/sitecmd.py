@@ -163,7 +163,7 @@ def _maintenance(argv: Sequence[str]) -> int:
 def _env(argv: Sequence[str]) -> int:
     parser = arguments.Parser(
         prog="quaich env",
-        description="The variables of a site.  Values are never shown; the server is reloaded.",
+        description="The variables of a site.  A change reloads the server.",
         epilog="set without pairs, or with -, reads NAME=value lines from stdin.",
     )
     parser.add_argument("what", choices=("set", "unset", "list"))

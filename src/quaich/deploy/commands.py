@@ -7,7 +7,9 @@ the deployment itself is killed.
 
 import os
 import pwd
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -74,6 +76,22 @@ def build_environment(by: Actor, environ: Mapping[str, str]) -> dict[str, str]:
         if key in _FOR_BUILDS or key.startswith(_FOR_BUILDS_PREFIXES) or key.lower() in _PROXIES
     }
     return {**environment(by, environ), **more}
+
+
+def program(name: str, by: Actor, env: Mapping[str, str]) -> str | None:
+    """The path of a program that the actor may run, if it is on the PATH.
+
+    What root finds may lie in a home that nobody else can look into.
+    """
+    found = shutil.which(name, path=env.get("PATH"))
+    if found is None or by.uid is None:
+        return found
+    path = os.path.realpath(found)
+    while path != "/":
+        if not os.stat(path).st_mode & stat.S_IXOTH:
+            return None
+        path = os.path.dirname(path)
+    return found
 
 
 def quaich_command() -> list[str]:

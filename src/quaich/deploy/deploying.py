@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from quaich.deploy import (
@@ -94,6 +95,11 @@ class Deployment:
     def __init__(
         self, where: place.Place, what: Source, said: Mapping[str, Any], stage: bool, say: Say
     ) -> None:
+        if find_spec("tomllib") is None:
+            raise QuaichError(
+                "quaich deploy reads TOML, and needs Python 3.11 or later for it; the application "
+                "may have another one: --python"
+            )
         self.where, self.source, self.said, self.stage, self.say = where, what, said, stage, say
         self.site = self._definition(what.path if what.kind == source.DIRECTORY else "")
         _check_front(where, self.site)
@@ -147,7 +153,9 @@ class Deployment:
         house = self.site.wheelhouse
         if house:
             house = os.path.join(app, house)
-        source.own(app, self.by)
+        if self.source.kind != source.GIT:
+            # Nobody else can have touched it yet.
+            source.own(app, self.by)
         wanted = environment.recipe(app, wheel, self.site.python, house)
         made = environment.make(wanted, paths.environments, app, self.by, env)
         found = self._detect(app, bool(wheel))

@@ -6,6 +6,7 @@ rest of an interrupted build and made anew.  uv does the work where it is on the
 pip do.  A ``requirements.txt`` outranks ``uv.lock``, that outranks ``pyproject.toml``.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -82,10 +83,10 @@ def make(wanted: Recipe, directory: str, app: str, by: commands.Actor, env: dict
     owner = by.owner()
     if owner is not None:
         os.chown(path, *owner)
-    uv = shutil.which("uv", path=env.get("PATH"))
-    # A tool that keeps a cache needs a place that the actor may write to.
+    uv = commands.program("uv", by, env)
+    # A tool that keeps a cache needs a home for it.
     env = {**env, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-    if by.uid is not None and not os.access(by.home, os.W_OK):
+    if by.uid is not None and not _is_home_of(by):
         env |= {"PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}
 
     def call(*argv: str, what: str = "requirements") -> str:
@@ -101,6 +102,13 @@ def make(wanted: Recipe, directory: str, app: str, by: commands.Actor, env: dict
     facts: dict[str, Any] = {"packages": packages, "python": wanted.version, "kind": wanted.kind}
     records.write(f"{path}/{MARK}", json.dumps(facts) + "\n")
     return Made(path, wanted.version, packages, False)
+
+
+def _is_home_of(by: commands.Actor) -> bool:
+    try:
+        return os.stat(by.home).st_uid == by.uid
+    except OSError:
+        return False
 
 
 def _python(wanted: str) -> tuple[str, str]:
@@ -221,10 +229,8 @@ def _install(wanted: Recipe, path: str, uv: str | None, call: Any) -> None:
 def _pip(wanted: Recipe, python: str, call: Any) -> list[str]:
     """A pip for the environment: that of its base Python, since another copy takes seconds."""
     for each in (wanted.python, sys.executable):
-        done = subprocess.run(
-            [each, "-I", "-c", _PIP], capture_output=True, timeout=60, check=False
-        )
-        if done.returncode == 0:
+        with contextlib.suppress(ApplicationFault):
+            call(each, "-I", "-c", _PIP, what="pip")
             return [each, "-m", "pip", "--python", python]
     try:
         call(python, "-m", "ensurepip", what="ensurepip")

@@ -123,7 +123,7 @@ def address(front: Front) -> str:
     if front.tls.is_on:
         return f"https://{host}" + ("" if front.tls.port == 443 else f":{front.tls.port}")
     port = front.listen[0].port
-    return f"http://{host}" + ("" if port == 80 else f":{port}") + "/"
+    return f"http://{host}" + ("" if port == 80 else f":{port}")
 
 
 def close(paths: SitePaths, table: Mapping[str, Any] | None) -> None:

@@ -19,6 +19,8 @@ HEADER = "; Written by quaich deploy for each release: a change here is lost. Se
 # What a trial takes over of [server]: how the application is loaded and run, nothing it opens.
 _TRIED = ("python", "apps", "threads", "limits", "privileges-jail", "headers")
 
+_BACKLOG = "1024"
+
 
 @dataclass(frozen=True)
 class Release:
@@ -50,6 +52,8 @@ def serving(release: Release, paths: SitePaths, socket_owner: str = "", processe
         *_application(release, paths),
         ("socket", paths.socket),
         ("chmod-socket", "660"),
+        # nginx answers 502 at once when a UNIX socket's queue is full: a stall must fit into it.
+        ("listen", _BACKLOG),
         *([("chown-socket", socket_owner)] if socket_owner else []),
         ("control", paths.control),
         ("safe-pidfile", paths.pidfile),

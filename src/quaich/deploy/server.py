@@ -176,9 +176,11 @@ class Manager:
             answer = ask(paths, "stop", _END_SECONDS, mode="now" if now else None)
         except Gone:
             # Somebody may have begun to start it, and been killed.
-            if pid and _is_ours(pid, paths):
-                os.kill(pid, signal.SIGKILL)
-                _wait_end(pid)
+            begun = [pid] if pid and _is_ours(pid, paths) else []
+            for each in (*begun, *_starting(paths)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
+                    _wait_end(each)
             return False
         del answer
         if pid and not _wait_end(pid):
@@ -190,7 +192,8 @@ class Manager:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode and not quiet:
             raise ApplicationFault(
-                f"systemctl {verb} {self.unit(name)}: {commands.last_line(done.stderr)}",
+                f"systemctl {verb} {self.unit(name)}: {commands.last_line(done.stderr)} "
+                f"(journalctl -u {self.unit(name)} says why)",
                 done.stderr,
             )
 
@@ -291,6 +294,18 @@ def _is_ours(pid: int, paths: SitePaths) -> bool:
         return any(os.readlink(f"/proc/{pid}/fd/{fd}") == log for fd in (1, 2))
     except OSError:
         return False
+
+
+def _starting(paths: SitePaths) -> Iterator[int]:
+    """Servers of the site that have come no further than their command line."""
+    wanted = b"\0--ini\0" + os.fsencode(paths.configuration) + b"\0"
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{int(entry)}/cmdline", "rb") as file:
+                if wanted in file.read():
+                    yield int(entry)
+        except (OSError, ValueError):
+            continue
 
 
 def _wait_end(pid: int) -> bool:

@@ -21,6 +21,7 @@ DIRECTORY, WHEEL, GIT = "directory", "wheel", "git"
 _SCHEME = re.compile(r"(?:https?|ssh|git|file)://|[\w.-]+@[\w.-]+:")
 _REF = re.compile(r"(?!-)[\w./@^~{}+-]+")
 _GIT_SECONDS = 600.0
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ def fetch(source: Source, target: str, by: commands.Actor, env: dict[str, str]) 
 
 
 def own(path: str, by: commands.Actor) -> None:
-    """Give a tree to the actor."""
+    """Give a tree to the actor; whoever has it now cannot make this reach outside of it."""
     owner = by.owner()
     if owner is None:
         return
-    os.chown(path, *owner)
-    for top, directories, files in os.walk(path):
+    for _, directories, files, fd in os.fwalk(path):
+        os.fchown(fd, *owner)
         for name in (*directories, *files):
-            os.chown(os.path.join(top, name), *owner, follow_symlinks=False)
+            os.chown(name, *owner, dir_fd=fd, follow_symlinks=False)
 
 
 def _clone(source: Source, target: str, by: commands.Actor, env: dict[str, str]) -> str:
@@ -92,8 +93,9 @@ def _clone(source: Source, target: str, by: commands.Actor, env: dict[str, str])
     git("fetch", "--quiet", "--depth", "1", "--", source.path, source.ref or "HEAD")
     git("checkout", "--quiet", "FETCH_HEAD")
     commit = git("rev-parse", "--short=12", "HEAD")
-    shutil.rmtree(f"{target}/.git")
-    _weed(target, _rules(target))
+    # What the actor has made is only the actor's to remove: root would follow a link put there.
+    unwanted = [".git", *_unwanted(target, _rules(target))]
+    commands.run(["rm", "-rf", "--", *unwanted], what="rm", by=by, env=env, cwd=target)
     return f"{source} at {commit}"
 
 
@@ -105,74 +107,88 @@ def _rules(top: str) -> Sequence[ignore.Rule]:
     return ()
 
 
-def _weed(top: str, rules: Sequence[ignore.Rule]) -> None:
-    """Remove from a checkout what a copy would have left out."""
+def _unwanted(top: str, rules: Sequence[ignore.Rule]) -> list[str]:
+    """What a copy would have left out of a checkout."""
+    found = []
     for directory, directories, files in os.walk(top):
-        inside = os.path.relpath(directory, top).removeprefix(".").lstrip("/")
+        inside = _inside(directory, top)
         for name in list(directories):
             path = os.path.join(inside, name)
-            whole = os.path.join(top, path)
-            if not os.path.islink(whole) and ignore.is_left_out(path, True, rules):
-                shutil.rmtree(whole)
+            is_directory = not os.path.islink(os.path.join(top, path))
+            if ignore.is_left_out(path, is_directory, rules):
+                found.append(path)
                 directories.remove(name)
-        for name in files:
-            path = os.path.join(inside, name)
-            if ignore.is_left_out(path, False, rules):
-                os.unlink(os.path.join(top, path))
+        found += [
+            path
+            for path in (os.path.join(inside, name) for name in files)
+            if ignore.is_left_out(path, False, rules)
+        ]
+    return found
+
+
+def _inside(directory: str, top: str) -> str:
+    path = os.path.relpath(directory, top)
+    return "" if path == "." else path
 
 
 def _copy_tree(top: str, target: str, rules: Sequence[ignore.Rule], forbidden: str) -> int:
+    """Copy by descriptors: the source may belong to somebody who swaps a directory for a link."""
     copied = 0
-    pending = [""]
-    while pending:
-        inside = pending.pop()
-        with os.scandir(os.path.join(top, inside)) as entries:
-            for entry in entries:
-                path = os.path.join(inside, entry.name)
-                is_directory = entry.is_dir(follow_symlinks=False)
-                if ignore.is_left_out(path, is_directory, rules):
-                    continue
-                to = os.path.join(target, path)
-                if is_directory:
-                    if _is_environment(entry.path):
-                        continue
-                    if forbidden.startswith(f"{os.path.realpath(entry.path)}/"):
-                        raise QuaichError(
-                            f"{top}: the releases are inside it, below {path}; deploy another "
-                            "directory, or list this one in .quaichignore"
-                        )
-                    os.mkdir(to, 0o755)
-                    pending.append(path)
-                else:
-                    _copy(entry, to, top, path)
-                    copied += 1
+    for directory, directories, files, fd in os.fwalk(top):
+        inside = _inside(directory, top)
+        for name in list(directories):
+            path = os.path.join(inside, name)
+            is_link = stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+            if is_link:
+                directories.remove(name)
+                files.append(name)
+            elif ignore.is_left_out(path, True, rules) or _is_environment(name, fd):
+                directories.remove(name)
+            elif forbidden.startswith(f"{os.path.realpath(os.path.join(directory, name))}/"):
+                raise QuaichError(
+                    f"{top}: the releases are inside it, below {path}; deploy another "
+                    "directory, or list this one in .quaichignore"
+                )
+            else:
+                os.mkdir(os.path.join(target, path), 0o755)
+        for name in files:
+            path = os.path.join(inside, name)
+            if not ignore.is_left_out(path, False, rules):
+                _copy(fd, name, os.path.join(target, path), os.path.join(top, path), path)
+                copied += 1
     return copied
 
 
-def _copy(entry: "os.DirEntry[str]", to: str, top: str, path: str) -> None:
-    if entry.is_symlink():
-        aim = os.readlink(entry.path)
+def _copy(fd: int, name: str, to: str, shown: str, path: str) -> None:
+    mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
+    if stat.S_ISLNK(mode):
+        aim = os.readlink(name, dir_fd=fd)
         end = os.path.normpath(os.path.join(os.path.dirname(path), aim))
         if os.path.isabs(aim) or end == ".." or end.startswith("../"):
             raise ApplicationFault(
-                f"{entry.path}: a link that leaves the directory: {aim}; copy what it points to, "
+                f"{shown}: a link that leaves the directory: {aim}; copy what it points to, "
                 "or list it in .quaichignore"
             )
         os.symlink(aim, to)
         return
-    mode = entry.stat(follow_symlinks=False).st_mode
     if not stat.S_ISREG(mode):
-        raise ApplicationFault(
-            f"{entry.path}: neither a file nor a directory; list it in .quaichignore"
-        )
+        raise ApplicationFault(f"{shown}: neither a file nor a directory; list it in .quaichignore")
     try:
-        shutil.copyfile(entry.path, to)
-        # The time stays, so that compiled files stay valid and caches of browsers too.
-        shutil.copystat(entry.path, to)
-        os.chmod(to, 0o755 if mode & 0o100 else 0o644)
+        found = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=fd)
+        with open(found, "rb") as source, open(to, "xb") as copy:
+            shutil.copyfileobj(source, copy, _BLOCK)
+            copy.flush()
+            state = os.fstat(found)
+            os.fchmod(copy.fileno(), 0o755 if state.st_mode & 0o100 else 0o644)
+            # The time stays, so that compiled files stay valid and caches of browsers too.
+            os.utime(copy.fileno(), ns=(state.st_atime_ns, state.st_mtime_ns))
     except OSError as error:
-        raise QuaichError(f"{top}: it cannot be copied: {reason(error)}") from None
+        raise QuaichError(f"{shown}: it cannot be copied: {reason(error)}") from None
 
 
-def _is_environment(path: str) -> bool:
-    return os.path.exists(f"{path}/pyvenv.cfg")
+def _is_environment(name: str, fd: int) -> bool:
+    try:
+        os.stat(f"{name}/pyvenv.cfg", dir_fd=fd)
+    except OSError:
+        return False
+    return True

@@ -109,3 +109,17 @@ def test_by_the_control_socket_of_a_configuration(tmp_path: Path, listen: Listen
     path = tmp_path / "site.ini"
     path.write_text(f"[uwsgi]\nsocket = :0\nchdir = {tmp_path}\ncontrol = c.sock\n")
     find.find(str(path), None, {}).sock.close()
+
+
+def test_a_site_by_its_name(tmp_path: Path) -> None:
+    environ = {"QUAICH_PREFIX": str(tmp_path)}
+    assert find.site_paths("shop", environ) is None
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "shop.toml").touch()
+    found = find.site_paths("shop", environ)
+    assert found is not None
+    assert found.control == f"{tmp_path}/run/shop/control.sock"
+    for word in (None, "", "shop.ini", "./shop", "Shop", "4"):
+        assert find.site_paths(word, environ) is None
+    with pytest.raises(find.NoServer, match=r"^shop does not run: quaich start shop$"):
+        find.find("shop", None, environ)

@@ -41,6 +41,7 @@ harakiri = 20
 startup-timeout = 60
 socket = /run/quaich/shop/app.sock
 chmod-socket = 660
+listen = 1024
 chown-socket = shop:www-data
 control = /run/quaich/shop/control.sock
 safe-pidfile = /run/quaich/shop/master.pid

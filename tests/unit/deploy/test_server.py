@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -42,7 +44,8 @@ def test_root_has_the_systems(called: list[list[str]]) -> None:
         ["systemctl", "enable", "quaich-site@shop.service"],
         ["systemctl", "start", "quaich-site@shop.service"],
     ]
-    with pytest.raises(ApplicationFault, match=r"^systemctl start .*: See the log\.$") as caught:
+    said = r"^systemctl start .*: See the log\. \(journalctl -u"
+    with pytest.raises(ApplicationFault, match=said) as caught:
         manager.start(found.site("broken"), 5)
     assert caught.value.detail.startswith("Job failed.")
     called.clear()
@@ -62,6 +65,15 @@ def test_a_user_has_it_where_the_unit_is(called: list[list[str]], tmp_path: Path
     manager = server.Manager(found, environ)
     manager.start(found.site("shop"), 5)
     assert called[0][:3] == ["systemctl", "--user", "enable"]
+
+
+def test_a_server_that_only_begins_is_ended(tmp_path: Path) -> None:
+    environ = {"QUAICH_PREFIX": str(tmp_path)}
+    paths = layout(0, environ).site("shop")
+    code = "import time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, "--ini", paths.configuration]) as begun:
+        assert not server.Manager(layout(0, environ), environ).stop(paths)
+        assert begun.wait(10) == -signal.SIGKILL
 
 
 def test_below_a_prefix_nothing_of_the_machine_is_used(called: list[list[str]]) -> None:
