@@ -169,6 +169,7 @@ class Hall:
         path: Path | None = None,
         threads: int = 1,
         lounge: tuple[int, int] | None = None,
+        room: int = 0,
         timeout: float = DEADLINE,
         idle: float = DEADLINE,
         acceptor: Callable[[int], Acceptor] = Acceptor,
@@ -187,6 +188,10 @@ class Hall:
         )
         family = socket.AF_INET if path is None else socket.AF_UNIX
         self.listener = socket.socket(family, socket.SOCK_STREAM)
+        self.room = room
+        if room:
+            # What a connection inherits.
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
         self.listener.bind(("127.0.0.1", 0) if path is None else str(path))
         self.listener.listen(100)
         self.listener.setblocking(False)
@@ -199,7 +204,7 @@ class Hall:
             self.handover = Handover(place, [self.door], self.answerer, self.log)
         self.signals, self.signaller = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.signalled: list[bytes] = []
-        self.act: Callable[[bytes], None] = self.signalled.append
+        self.act: Callable[[bytes], None] = lambda data: None
         self.engine = Engine(
             doors=[self.door],
             intake=Intake(65535, 0, 65536),
@@ -222,7 +227,23 @@ class Hall:
             data = os.read(self.signals, 100)
         except BlockingIOError:
             return
-        self.act(data)
+        try:
+            self.act(data)
+        finally:
+            self.signalled.append(data)
+
+    def signal(self, data: bytes = b"!") -> None:
+        """Have an idle thread act on a signal, and wait until it has."""
+        count = len(self.signalled)
+        os.write(self.signaller, data)
+        wait_until(lambda: len(self.signalled) > count, DEADLINE, "the signal")
+
+    def pause(self) -> None:
+        """Pause, and wait until the engine, of one thread, has seen it."""
+        self.engine.pause()
+        # The first may still be among the events that it had already.
+        self.signal()
+        self.signal()
 
     def start(self) -> "Hall":
         self.engine.start_accepting()
@@ -243,6 +264,8 @@ class Hall:
         made = socket.socket(self.listener.family, socket.SOCK_STREAM)
         self.clients.append(made)
         made.settimeout(DEADLINE)
+        if self.room:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.room)
         made.connect(self.address)
         made.sendall(data)
         return made
@@ -252,6 +275,28 @@ class Hall:
         table = self.engine.table
         wait_until(lambda: len(table) == count, DEADLINE, f"{count} parked: {self.log.text}")
         return list(table.values())
+
+    def writing(self) -> Connection:
+        """Wait until a reply waits for its client; its connection."""
+        found: list[Connection] = []
+
+        def look() -> bool:
+            parked = list(self.engine.table.values())
+            found[:] = [conn for conn in parked if conn.writing or conn.suspended]
+            return bool(found)
+
+        wait_until(look, DEADLINE, f"a reply waits: {self.log.text}")
+        return found[0]
+
+    def expire(self, part: str) -> None:
+        """Let the time of who is parked run out, until the log says so."""
+
+        def said() -> bool:
+            for conn in list(self.engine.table.values()):
+                conn.deadline = 0.0
+            return part in self.log.text
+
+        wait_until(said, DEADLINE, f"{part!r} in the log: {self.log.text}")
 
     def join(self) -> None:
         """Wait until every thread has returned."""
@@ -287,18 +332,20 @@ def hall(application: Application | None, **more: Any) -> Iterator[Hall]:
 
 
 def reply_from(client: socket.socket) -> bytes:
-    """One reply of known length, or all until the connection ends."""
-    data = b""
-    while True:
-        head, end, body = data.partition(b"\r\n\r\n")
-        if end:
-            lengths = [line for line in head.split(b"\r\n") if line.startswith(b"Content-Length: ")]
-            if lengths and len(body) >= int(lengths[0].split()[1]):
-                return data
-        piece = client.recv(65536)
-        if not piece:
-            return data
-        data += piece
+    """One reply of known length, and nothing of what follows it."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        piece = client.recv(1)
+        assert piece, head
+        head += piece
+    [length] = [line for line in head.split(b"\r\n") if line.startswith(b"Content-Length: ")]
+    left = int(length.split()[1])
+    pieces = [head]
+    while left > 0:
+        pieces.append(client.recv(min(left, 1 << 20)))
+        assert pieces[-1], "the reply is cut"
+        left -= len(pieces[-1])
+    return b"".join(pieces)
 
 
 def ended(client: socket.socket) -> bytes | None:
