@@ -170,6 +170,7 @@ class Hall:
         threads: int = 1,
         lounge: tuple[int, int] | None = None,
         room: int = 0,
+        memory: int = 65536,
         timeout: float = DEADLINE,
         idle: float = DEADLINE,
         acceptor: Callable[[int], Acceptor] = Acceptor,
@@ -207,7 +208,7 @@ class Hall:
         self.act: Callable[[bytes], None] = lambda data: None
         self.engine = Engine(
             doors=[self.door],
-            intake=Intake(65535, 0, 65536),
+            intake=Intake(65535, 0, memory),
             answerer=self.answerer,
             log=self.log,
             threads=threads,
@@ -329,6 +330,42 @@ def hall(application: Application | None, **more: Any) -> Iterator[Hall]:
     finally:
         made.stop()
     assert not made.failed, made.failed
+
+
+class Interfering:
+    """What reads a connection before its protocol does: ``act``, and ``answer`` is said."""
+
+    def __init__(
+        self, act: Callable[[Connection, bytes], bytes | None], answer: bytes = b""
+    ) -> None:
+        self.act = act
+        self.answer = answer
+
+    def read(self, conn: Connection, data: bytes) -> bytes | None:
+        return self.act(conn, data)
+
+
+class Shouting:
+    """What encodes all that is sent, so that it can be told; ``on_farewell`` is called before."""
+
+    def __init__(self, on_farewell: Callable[[], None] = lambda: None) -> None:
+        self.on_farewell = on_farewell
+
+    def encode(self, data: bytes) -> bytes:
+        return data.upper()
+
+    def last(self, page: bytes) -> bytes:
+        return page.upper() + b"LAST"
+
+    def farewell(self) -> bytes:
+        self.on_farewell()
+        return b"FAREWELL"
+
+
+def reset(client: socket.socket) -> None:
+    """Leave at once, without an orderly end."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
 
 
 def reply_from(client: socket.socket) -> bytes:

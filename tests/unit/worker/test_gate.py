@@ -2,10 +2,13 @@
 
 import os
 import socket
+import threading
+import time
 from typing import Any
 
 import pytest
 
+from quaich.stats.scoreboard import REQUESTS
 from quaich.worker import keeper, loop
 from tests.support.desk import DEADLINE, GET, Hall, ended, hall, reply_from
 from tests.support.processes import wait_until
@@ -27,30 +30,37 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestPause:
-    @THREADS
-    def test_nothing_is_taken_meanwhile(self, threads: int) -> None:
-        with hall(hello, threads=threads) as here:
+    def test_nothing_is_taken_meanwhile(self) -> None:
+        with hall(hello) as here:
             old, sending = here.client(GET), here.client(POST)
             reply_from(old)
             here.parked(2)
-            for _ in range(2):
-                here.engine.pause()
+            here.pause()
+            here.engine.pause()
             assert here.engine.paused
             assert not here.engine.accepting
             # While it is paused it does not begin to accept.
             here.engine.start_accepting()
             assert not here.engine.accepting
-            before = {conn.fd: conn.deadline for conn in here.engine.table.values()}
             new = here.client(GET)
             old.sendall(GET)
             sending.sendall(b"ab")
             here.signal()
             assert len(here.engine.table) == 2
+            assert here.slot.get(REQUESTS) == 1
             for _ in range(2):
                 here.engine.resume()
             for client in (old, sending, new):
                 assert reply_from(client).endswith(b"hello")
-            assert before
+
+    def test_of_several_threads(self) -> None:
+        with hall(hello, threads=3) as here:
+            clients = [here.client(GET) for _ in range(6)]
+            for _ in range(20):
+                here.engine.pause()
+                here.engine.resume()
+            for client in clients:
+                assert reply_from(client).endswith(b"hello")
 
     def test_nobody_is_out_of_time_by_it(self) -> None:
         with hall(hello) as here:
@@ -115,18 +125,33 @@ class TestLeaving:
             client.close()
             here.join()
 
-    def test_who_asks_at_the_last_moment_is_answered(self, soon: None) -> None:
-        with hall(hello) as here:
-            client = here.client(GET)
-            reply_from(client)
-            [conn] = here.parked()
-            here.pause()
+    def test_who_has_asked_at_the_last_moment_is_answered(self, soon: None) -> None:
+        """Its request came while the thread was busy."""
+        free = threading.Event()
+
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            if environ["PATH_INFO"] == "/busy":
+                busy.append(True)
+                assert free.wait(DEADLINE)
+            return hello(environ, start_response)
+
+        busy: list[bool] = []
+        with hall(application) as here:
+            client, silent = here.client(GET), here.client(GET)
+            for each in (client, silent):
+                reply_from(each)
+            here.parked(2)
+            here.client(GET.replace(b"/ ", b"/busy "))
+            wait_until(lambda: busy, DEADLINE, "the thread is busy")
             here.engine.leave()
+            began = time.monotonic()
             client.sendall(GET)
-            conn.deadline = 0.0
+            wait_until(lambda: time.monotonic() - began > 0.1, DEADLINE, "its time is over")
+            free.set()
             data = ended(client)
             assert data is not None
             assert data.endswith(b"hello")
+            assert ended(silent) == b""
             here.join()
 
 
@@ -155,15 +180,6 @@ class TestOrphans:
             os.close(writer)
             here.join()
         os.close(reader)
-
-
-def test_a_wake_up_for_another_thread() -> None:
-    """Of several threads that are woken, only one finds what to read."""
-    with hall(hello, threads=4) as here:
-        for _ in range(50):
-            here.engine.pause()
-            here.engine.resume()
-        assert reply_from(here.client(GET)).endswith(b"hello")
 
 
 def test_halting_loses_who_is_parked() -> None:

@@ -230,11 +230,17 @@ class TestTheLast:
         wait_until(
             lambda: any(conn.buffer for conn in first.engine.table.values()), DEADLINE, "it is read"
         )
+        last = house.hall(b"last")
+        last.pause()
         first.engine.leave()
         first.join()
-        house.hall(b"last")
         client.sendall(GET[9:])
-        assert reply_from(client).endswith(b"last")
+        last.board.heirs = False
+        last.engine.leave()
+        data = ended(client)
+        assert data is not None
+        assert data.endswith(b"last")
+        last.join()
 
     def test_several_threads_shut_the_doors_once(self, house: House, soon: None) -> None:
         last = house.hall(b"last", threads=3)

@@ -1,6 +1,7 @@
 """The engine with real clients, in threads of the test: whose turn it is, and how each one ends."""
 
 import errno
+import io
 import os
 import re
 import resource
@@ -15,12 +16,18 @@ from typing import Any
 
 import pytest
 
+try:
+    import cython
+except ImportError:
+    from quaich.sys import cy as cython
+
 from quaich.stats.scoreboard import LANE_READ_ERRORS, LANE_WRITE_ERRORS
 from quaich.sys.io import Acceptor, receive
+from quaich.worker import keeper, loop
 from quaich.worker.connection import LINGER, Connection
 from quaich.worker.reader import READ
 from tests.support import uwsgi
-from tests.support.desk import DEADLINE, GET, Hall, ended, hall, reply_from
+from tests.support.desk import DEADLINE, GET, Hall, Interfering, ended, hall, reply_from, reset
 from tests.support.processes import wait_until
 
 CLOSING = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -331,10 +338,17 @@ class TestVanished:
             assert "/b" not in answered
 
 
-def reset(client: socket.socket) -> None:
-    """Leave at once, without an orderly end."""
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    client.close()
+def readable(sock: socket.socket) -> bool:
+    return bool(select.select([sock], [], [], 0)[0])
+
+
+def writable(sock: socket.socket) -> bool:
+    return bool(select.select([], [sock], [], 0)[1])
+
+
+def giving(start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [BIG]
 
 
 class TestEnds:
@@ -427,29 +441,97 @@ class TestEnds:
             assert conn.deadline == filled[0]
             copy.close()
 
+    def test_who_may_still_read_is_answered(self) -> None:
+        """Its room is used up, so that it cannot be told whether it is gone."""
+        answered = []
 
-def readable(sock: socket.socket) -> bool:
-    return bool(select.select([sock], [], [], 0)[0])
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            answered.append(environ["PATH_INFO"])
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return []
 
+        with hall(application, room=ROOM) as here:
+            half = here.client(get("/first"))
+            reply_from(half)
+            [conn] = here.parked()
+            copy = socket.socket(fileno=os.dup(conn.fd))
+            copy.setblocking(False)
+            here.pause()
+            half.sendall(get("/second"))
+            half.shutdown(socket.SHUT_WR)
+            with suppress(BlockingIOError):
+                while copy.send(b"x" * 65536):
+                    pass
+            here.engine.resume()
+            wait_until(lambda: "/second" in answered, DEADLINE, "it is answered")
+            copy.close()
 
-def writable(sock: socket.socket) -> bool:
-    return bool(select.select([], [sock], [], 0)[1])
+    def test_news_of_who_is_not_here_any_more(self) -> None:
+        """Between the kernel's word and its turn a connection can have been given away."""
+        with hall(lambda environ, start_response: [], threads=1) as here:
+            first, second = here.client(), here.client()
+            here.parked(2)
 
+            def take_the_others(conn: Connection, data: bytes) -> bytes:
+                others.extend(here.engine.table.popitem()[1] for _ in range(1))
+                return b""
 
-def giving(start_response: Any) -> list[bytes]:
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [BIG]
+            others: list[Connection] = []
+            here.door.opening = lambda conn: Interfering(take_the_others)
+            acting = here.client()
+            conns = here.parked(3)
+            here.pause()
+            acting.sendall(b"x")
+            mine = acting.getsockname()[1]
+            other = next(each for each in conns if int(each.port) != mine)
+            for client in (first, second):
+                client.sendall(b"x")
+            here.engine.resume()
+            wait_until(lambda: others, DEADLINE, "it was taken")
+            here.door.opening = None
+            here.signal()
+            assert other.buffer in (b"", b"x")
+            for each in others:
+                os.close(each.fd)
 
+    def test_a_reset_while_a_body_goes_to_its_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Between the reading that began it and the next."""
 
-class Interfering:
-    """What reads a connection before its protocol does, at the test's word."""
+        def make(**_: object) -> Any:
+            reset(client)
+            return io.BytesIO()
 
-    def __init__(self, act: Callable[[Connection, bytes], bytes | None]) -> None:
-        self.act = act
-        self.answer = b""
+        monkeypatch.setattr("tempfile.TemporaryFile", make)
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n"
+        with hall(echo, memory=10) as here:
+            client = here.client()
+            here.parked()
+            here.pause()
+            client.sendall(head + b"y" * (READ - len(head)))
+            here.engine.resume()
+            wait_until(lambda: here.slot.lane(0, LANE_READ_ERRORS), DEADLINE, "it is missed")
 
-    def read(self, conn: Connection, data: bytes) -> bytes | None:
-        return self.act(conn, data)
+    @pytest.mark.skipif(cython.compiled, reason="the kernel can be stood in for in Python only")
+    def test_a_reset_while_it_is_looked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answered = []
+
+        def fail(fd: int, data: bytes, offset: int) -> int:
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            answered.append(environ["PATH_INFO"])
+            return echo(environ, start_response)
+
+        monkeypatch.setattr(loop, "send", fail)
+        with hall(application, recorded=True) as here:
+            client = here.client()
+            here.parked()
+            here.pause()
+            client.sendall(get("/gone"))
+            client.shutdown(socket.SHUT_WR)
+            here.engine.resume()
+            here.log.wait("GET /gone: the client is gone")
+            assert not answered
 
 
 class TestDefects:
@@ -495,10 +577,12 @@ class TestBetweenTwoRequests:
             here.log.wait(f"raised between two requests: {type(error).__name__}")
             assert body(reply_from(here.client(GET))) == b"/"
 
-    def test_an_exit_costs_the_worker(self) -> None:
+    def test_an_exit_costs_the_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def act(data: bytes) -> None:
             raise SystemExit
 
+        for module in (keeper, loop):
+            monkeypatch.setattr(module, "IDLE_LEAVE", 0.05)
         with hall(echo) as here:
             client = here.client(GET)
             reply_from(client)
@@ -543,10 +627,11 @@ class TestStarved:
             assert here.log.text.count("accept failed") == 1, "said once in a while"
 
     @pytest.mark.parametrize(
-        ("number", "said"), [(errno.ENOBUFS, 1), (errno.ENOMEM, 1), (errno.EINVAL, 1)]
+        ("number", "times", "said"), [(errno.ENOMEM, 2, 1), (errno.EINVAL, 2, 2)]
     )
-    def test_by_the_kernel(self, number: int, said: int) -> None:
-        with hall(echo, acceptor=lambda fd: failing(fd, [number])) as here:
+    def test_by_the_kernel(self, number: int, times: int, said: int) -> None:
+        """What is tried again after a pause is said once in a while."""
+        with hall(echo, acceptor=lambda fd: failing(fd, [number] * times)) as here:
             client = here.client(GET)
             assert body(reply_from(client)) == b"/", "it is accepted after all"
             assert here.log.text.count(f"accept failed: {os.strerror(number)}") == said
