@@ -40,6 +40,10 @@ suite() {
 }
 
 same="unit/bench unit/cli unit/config unit/master unit/net"
+for name in alarm bootstrap confine hooks inherited logswitch lounge messages naming output \
+    resources script signals sources startup warm zygote; do
+    same="$same unit/worker/test_$name.py"
+done
 for name in bench check commands control daemons fifo hooks language packaging service; do
     same="$same server/test_$name.py"
 done

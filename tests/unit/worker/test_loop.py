@@ -430,11 +430,13 @@ class TestEnds:
             here.parked(2)
             here.pause()
             quick.sendall(b"G")
-            slow.setblocking(False)
-            with suppress(BlockingIOError):
-                while slow.recv(65536):
-                    # The kernel moves what was written to where room is now.
-                    wait_until(lambda: readable(slow) or writable(copy), DEADLINE, "room")
+
+            def has_room() -> bool:
+                if readable(slow):
+                    slow.recv(65536)
+                return writable(copy)
+
+            wait_until(has_room, DEADLINE, "there is room")
             here.engine.resume()
             wait_until(lambda: filled, DEADLINE, "its room is taken")
             here.signal()
@@ -599,6 +601,34 @@ class TestBetweenTwoRequests:
         here.join()
         here.close()
         assert [type(each) for each in here.failed] == [OSError]
+
+
+@pytest.mark.skipif(cython.compiled, reason="what wakes the threads is C's own there")
+def test_a_thread_that_is_woken_in_vain() -> None:
+    """Of several that are woken, another may have read the reason."""
+    free = threading.Event()
+    busy: list[bool] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        busy.append(True)
+        assert free.wait(DEADLINE)
+        return echo(environ, start_response)
+
+    def read_it(data: bytes) -> None:
+        read.append(os.eventfd_read(here.engine.wake))
+
+    read: list[int] = []
+    with hall(application) as here:
+        here.act = read_it
+        client = here.client(GET)
+        wait_until(lambda: busy, DEADLINE, "the thread is busy")
+        os.write(here.signaller, b"!")
+        here.engine.pause()
+        here.engine.resume()
+        free.set()
+        assert body(reply_from(client)) == b"/"
+        wait_until(lambda: read, DEADLINE, "the signal")
+        assert body(reply_from(here.client(GET))) == b"/"
 
 
 def void(value: object) -> None:

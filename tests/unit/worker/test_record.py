@@ -47,6 +47,16 @@ def test_the_address_of_the_client_behind_a_front() -> None:
         assert "] 192.0.2.7 () {" in here.log.lines[1]
 
 
+def test_a_line_of_a_front_counts_what_it_sent() -> None:
+    wanted = {**uwsgi.variables("/x"), "REMOTE_ADDR": "203.0.113.9"}
+    packet = uwsgi.packet(wanted)
+    with desk(hello, protocol="uwsgi") as here:
+        record(here)
+        here.ask(packet)
+        [line] = here.log.lines
+        assert f"] 203.0.113.9 () {{{2 * len(wanted)} vars in {len(packet) - 4} bytes}}" in line
+
+
 @pytest.mark.parametrize(("selection", "count"), [(NOTHING, 0), (Selection(False, True), 1)])
 def test_only_those_that_are_picked(selection: Selection, count: int) -> None:
     with desk(hello) as here:

@@ -16,11 +16,12 @@ import pytest
 
 from quaich import __version__
 from quaich.config.effective import Config
+from quaich.log.board import Board
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard
 from quaich.sys import family, process
 from quaich.sys.process import adopt_orphans
-from quaich.worker import zygote
+from quaich.worker import logswitch, zygote
 from quaich.worker.bootstrap import Bootstrap
 from quaich.worker.lounge import open_pair
 from quaich.worker.messages import (
@@ -37,16 +38,30 @@ from quaich.worker.messages import (
     Refork,
     Reforked,
     ReforkFailed,
+    Spent,
     decode,
     encode,
 )
 from tests.support.desk import DEADLINE, GET, Lines, reply_from
-from tests.support.processes import wait_until
+from tests.support.processes import stat, wait_until
 from tests.support.server import environment
 
 RUN = "import sys; from quaich.worker.zygote import main; sys.argv[1:] = sys.argv[1:2]; main()"
 HELLO = """
 def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
+LATE = """
+import atexit
+import sys
+
+atexit.register(print, "the end", flush=True)
+
+def application(environ, start_response):
+    import late
+    if environ["PATH_INFO"] == "/raise":
+        raise LookupError
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"hello"]
 """
@@ -59,6 +74,7 @@ class Master:
     def __init__(self, directory: Path, application: str = HELLO) -> None:
         self.directory = directory
         (directory / "app.py").write_text(application)
+        (directory / "late.py").write_text("")
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
         self.board = Scoreboard.create(2, 1)
@@ -70,7 +86,14 @@ class Master:
         self.workers: list[int] = []
 
     def start(
-        self, *, generation: int = 1, master: int = 0, version: str = __version__, **options: Any
+        self,
+        *,
+        generation: int = 1,
+        master: int = 0,
+        version: str = __version__,
+        board: int | None = None,
+        courier: int | None = None,
+        **options: Any,
     ) -> None:
         bootstrap = Bootstrap(
             config=Config(module="app", pythonpath=(str(self.directory),), **options),
@@ -85,6 +108,8 @@ class Master:
             lounge=self.lounge,
             need_app=True,
             leftovers=(self.leftover(),),
+            board=board,
+            courier=courier,
         )
         file = os.memfd_create("bootstrap", 0)
         os.write(file, bootstrap.to_json().replace(f'"{__version__}"', f'"{version}"').encode())
@@ -209,6 +234,16 @@ class TestLoading:
         paths = [path for each in seen[:-1] for path in getattr(each, "paths", ())]
         assert str(master.directory / "app.py") in paths
 
+    def test_of_a_later_generation(self, master: Master) -> None:
+        """What a master does at its start; and what would be shared by mistake is named."""
+        (master.directory / "app.py").write_text(
+            HELLO + "\nimport socket\nkept = socket.socketpair()\n"
+        )
+        master.load(generation=2, hook_master_start=("log:the master has started",))
+        said = master.log.read_text()
+        assert "the master has started" in said
+        assert said.count("warning: fork: the workers share a pair of sockets") == 2
+
     def test_for_another_version(self, master: Master) -> None:
         master.start(version="0.0.1")
         failed = master.told()
@@ -253,15 +288,118 @@ class TestForking:
         assert "came back from it" in master.log.read_text()
         assert master.serves()
 
-    def test_the_master_is_gone_before_it_is_told(self, master: Master) -> None:
-        master.load(hook_accepting=("wait_for_file:go 10", f"chdir:{master.directory}"))
-        os.kill(master.process.pid, signal.SIGSTOP)
-        for slot in (1, 2):
-            master.ask(Fork(slot, 0))
-        master.channel.close()
-        os.kill(master.process.pid, signal.SIGCONT)
-        assert master.status() == 0
-        assert (master.directory / "leftover").exists(), "it has only closed its end"
+    def test_what_fails_where_it_accepts_ends_the_worker(self, master: Master) -> None:
+        master.load(hook_accepting=("unlink:/nowhere/x",))
+        assert self.status_of_a_worker(master) == 1
+        assert "worker=1 hook-accepting = unlink:/nowhere/x: no such" in master.log.read_text()
+
+    def test_what_nobody_expects_ends_the_worker(self, master: Master) -> None:
+        master.load(threads_stacksize=1)
+        assert self.status_of_a_worker(master) == 1
+        said = master.log.read_text()
+        assert "worker=1 failed: ValueError: size not valid: 1024 bytes" in said
+        assert "Traceback" in said
+
+    def status_of_a_worker(self, master: Master) -> int:
+        master.ask(Fork(1, 0))
+        forked = master.told()
+        assert isinstance(forked, Forked)
+        return master.wait_worker(forked.pid)
+
+    def test_what_a_worker_asks_its_master_for(self, master: Master) -> None:
+        """To be replaced, and to watch what it imports."""
+        (master.directory / "app.py").write_text(LATE)
+        board = Board()
+        master.load(
+            board=board.fd,
+            threads=3,
+            max_requests=3,
+            py_auto_reload=1,
+            reload_on_exception=True,
+            dynamic_apps=(str(master.directory),),
+            min_worker_lifetime=0,
+        )
+        pid = master.fork()
+        with socket.create_connection(master.listener.getsockname(), DEADLINE) as client:
+            client.sendall(GET.replace(b"/ ", b"/raise "))
+            assert reply_from(client).startswith(b"HTTP/1.1 500 ")
+        for _ in range(2):
+            assert master.serves()
+        causes: list[str] = []
+        paths: list[str] = []
+        while len(causes) < 2 or str(master.directory / "late.py") not in paths:
+            told = master.told()
+            causes += [told.cause] if isinstance(told, Spent) else []
+            paths += told.paths if isinstance(told, Modules) else []
+        assert causes == ["exception=LookupError", "requests=3 max-requests=3"]
+        file = os.open(master.directory / "later", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        board.post(file)
+        os.close(file)
+        os.kill(pid, logswitch.SIGNAL)
+        os.kill(pid, signal.SIGUSR1)
+        later = master.directory / "later"
+        wait_until(lambda: " statistics state=serving" in later.read_text(), DEADLINE, "its line")
+        os.kill(pid, signal.SIGHUP)
+        assert master.wait_worker(pid) == 17
+        assert "the end" in later.read_text()
+        board.close()
+
+    def test_at_once_between_two_requests_and_inside_one(self, master: Master) -> None:
+        hung = master.directory / "hung"
+        hang = f"    open({str(hung)!r}, 'w').close(); time.sleep(60)\n    start"
+        (master.directory / "app.py").write_text(
+            "import time\n" + HELLO.replace("    start", hang, 1)
+        )
+        master.load()
+        busy = master.fork(1)
+        with socket.create_connection(master.listener.getsockname(), DEADLINE) as client:
+            client.sendall(GET)
+            wait_until(hung.exists, DEADLINE, "it hangs")
+            idle = master.fork(2)
+            for pid in (busy, idle):
+                os.kill(pid, signal.SIGINT)
+                assert master.wait_worker(pid) == 30
+            assert client.recv(100) == b"", "not a half answer"
+
+    def test_what_a_worker_prints_is_lent_to_the_courier(self, master: Master) -> None:
+        (master.directory / "app.py").write_text(
+            HELLO.replace("    start", "    print('printed', flush=True)\n    start", 1)
+        )
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(DEADLINE)
+        master.load(
+            courier=theirs.fileno(),
+            logger=("socket:/nowhere",),
+            log_worker_output=True,
+            skip_atexit=True,
+        )
+        theirs.close()
+        pid = master.fork()
+        fds: list[int] = []
+        while not fds:
+            _, fds, _, _ = socket.recv_fds(ours, LIMIT, 1)
+        assert master.serves()
+        [pipe] = fds
+        assert os.read(pipe, 100) == b"printed\n"
+        os.close(pipe)
+        ours.close()
+        os.kill(pid, signal.SIGHUP)
+        assert master.wait_worker(pid) == 17
+
+    def test_a_worker_of_somebody_else_does_not_live(self, tmp_path: Path) -> None:
+        """It waits at the gate until its master knows it, and its master is not its parent."""
+        master = Master(tmp_path)
+        master.load()
+        master.ask(Fork(1, 0))
+        forked = master.told()
+        master.workers.clear()
+        assert isinstance(forked, Forked)
+        wait_until(
+            lambda: (found := stat(forked.pid)) is None or found.state == "Z",
+            *(DEADLINE, "it has ended"),
+        )
+        assert master.board.slot(1).get(ACCEPTING) == 0
+        master.close()
 
     def test_what_was_left_when_the_master_is_killed_is_removed(self, master: Master) -> None:
         master.load()
@@ -296,9 +434,8 @@ class TestReforking:
         assert told.generation == 2
         assert master.told(ours) == Loaded()
         assert ("warmup requests=3 failed=0" in master.log.read_text()) == (not lazy)
-        # The first leaves; the second forks and serves.
+        # The first is not needed any more.
         master.channel.close()
-        assert master.status() == 0
         master.channel = ours
         master.fork()
         assert board.slot(1).get(ACCEPTING) == 1
