@@ -16,11 +16,6 @@ from typing import Any
 
 import pytest
 
-try:
-    import cython
-except ImportError:
-    from quaich.sys import cy as cython
-
 from quaich.stats.scoreboard import LANE_READ_ERRORS, LANE_WRITE_ERRORS
 from quaich.sys.io import Acceptor, receive
 from quaich.worker import keeper, loop
@@ -33,6 +28,7 @@ from tests.support.processes import wait_until
 CLOSING = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 BIG = b"x" * 400000
 ROOM = 16384
+COMPILED = not str(loop.__file__).endswith(".py")
 THREADS = pytest.mark.parametrize("threads", [1, 3])
 
 
@@ -513,7 +509,7 @@ class TestEnds:
             here.engine.resume()
             wait_until(lambda: here.slot.lane(0, LANE_READ_ERRORS), DEADLINE, "it is missed")
 
-    @pytest.mark.skipif(cython.compiled, reason="the kernel can be stood in for in Python only")
+    @pytest.mark.skipif(COMPILED, reason="the kernel can be stood in for in Python only")
     def test_a_reset_while_it_is_looked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         answered = []
 
@@ -603,7 +599,7 @@ class TestBetweenTwoRequests:
         assert [type(each) for each in here.failed] == [OSError]
 
 
-@pytest.mark.skipif(cython.compiled, reason="what wakes the threads is C's own there")
+@pytest.mark.skipif(COMPILED, reason="what wakes the threads is C's own there")
 def test_a_thread_that_is_woken_in_vain() -> None:
     """Of several that are woken, another may have read the reason."""
     free = threading.Event()

@@ -336,9 +336,14 @@ class TestForking:
         board.post(file)
         os.close(file)
         os.kill(pid, logswitch.SIGNAL)
-        os.kill(pid, signal.SIGUSR1)
         later = master.directory / "later"
-        wait_until(lambda: " statistics state=serving" in later.read_text(), DEADLINE, "its line")
+
+        def writes_there() -> bool:
+            # Of two signals that wait, the lower comes first.
+            os.kill(pid, signal.SIGUSR1)
+            return " statistics state=serving" in later.read_text()
+
+        wait_until(writes_there, DEADLINE, "a line in the other file")
         os.kill(pid, signal.SIGHUP)
         assert master.wait_worker(pid) == 17
         assert "the end" in later.read_text()
