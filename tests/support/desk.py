@@ -11,7 +11,6 @@ from typing import Any
 
 from quaich.log.request import RequestLog
 from quaich.log.selection import Selection
-from quaich.log.server import Log
 from quaich.stats.scoreboard import Scoreboard
 from quaich.sys.clock import micros
 from quaich.sys.io import Acceptor
@@ -22,6 +21,7 @@ from quaich.worker.intake import READY, Intake
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
 from quaich.worker.record import Recorder
+from tests.support.logs import Lines
 from tests.support.processes import wait_until
 
 DEADLINE = 10.0
@@ -29,24 +29,6 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 FIXED = {"SCRIPT_NAME": "", "SERVER_NAME": "node", "SERVER_PORT": "80"}
 
 Application = Callable[[dict[str, Any], Any], Any]
-
-
-class Lines(Log):
-    """A log that keeps what it is told; ``text`` is all of it."""
-
-    def __init__(self) -> None:
-        super().__init__(2)
-        self.lines: list[str] = []
-
-    def write(self, data: bytes) -> None:
-        self.lines.append(data.decode().rstrip("\n"))
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-    def wait(self, part: str) -> None:
-        wait_until(lambda: part in self.text, DEADLINE, f"{part!r} in the log: {self.text}")
 
 
 def answerer(

@@ -10,7 +10,8 @@ import pytest
 
 from quaich.stats.scoreboard import Scoreboard, Slot
 from quaich.worker.alarm import EXIT_HARAKIRI, INTERVAL, Alarm
-from tests.support.desk import DEADLINE, Lines
+from tests.support.desk import DEADLINE
+from tests.support.logs import Lines
 
 
 class Ended(BaseException):

@@ -10,7 +10,7 @@ import pytest
 
 from quaich.errors import QuaichError
 from quaich.worker import confine
-from tests.support.desk import Lines
+from tests.support.logs import Lines
 
 NEEDED = confine._NEEDED
 

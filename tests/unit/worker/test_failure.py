@@ -7,7 +7,8 @@ import pytest
 from quaich.errors import ApplicationError
 from quaich.sys.io import receive
 from quaich.worker.failure import Failures, raised_by_us
-from tests.support.desk import Lines, desk
+from tests.support.desk import desk
+from tests.support.logs import Lines
 
 
 def test_of_a_handler() -> None:

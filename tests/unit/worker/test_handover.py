@@ -41,6 +41,14 @@ class House:
         self.halls.append(made)
         return made.start()
 
+    def serving(self, name: bytes, **more: Any) -> tuple[Hall, socket.socket]:
+        """A worker, and a client that it has served and that may ask again."""
+        made = self.hall(name, **more)
+        client = made.client(GET)
+        assert reply_from(client).endswith(name)
+        made.parked()
+        return made, client
+
     def close(self) -> None:
         for each in self.halls:
             lifeline = each.engine.lifeline
@@ -102,10 +110,7 @@ class TestOffer:
         assert reply_from(client).endswith(b"old")
 
     def test_a_full_lounge_is_tried_again(self, house: House) -> None:
-        leaving = house.hall(b"old")
-        client = leaving.client(GET)
-        reply_from(client)
-        leaving.parked()
+        leaving, client = house.serving(b"old")
         with filled(house, leaving):
             leaving.engine.leave()
             wait_until(lambda: leaving.engine.handing, DEADLINE, "it hands over")
@@ -120,20 +125,14 @@ class TestOffer:
         self, house: House, soon: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(keeper, "HAND_OVER", 0.0)
-        leaving = house.hall(b"old")
-        client = leaving.client(GET)
-        reply_from(client)
-        leaving.parked()
+        leaving, client = house.serving(b"old")
         with filled(house, leaving):
             leaving.engine.leave()
             leaving.join()
             assert ended(client) == b"", "closed in good order"
 
     def test_when_the_others_leave_too(self, house: House, soon: None) -> None:
-        leaving = house.hall(b"old")
-        client = leaving.client(GET)
-        reply_from(client)
-        leaving.parked()
+        leaving, client = house.serving(b"old")
         with filled(house, leaving):
             leaving.engine.leave()
             leaving.board.heirs = False
@@ -142,10 +141,7 @@ class TestOffer:
 
     def test_at_once(self, house: House) -> None:
         """As a worker does that is told to end: it hands over and looks no further."""
-        leaving = house.hall(b"old")
-        client = leaving.client(GET)
-        reply_from(client)
-        leaving.parked()
+        leaving, client = house.serving(b"old")
         leaving.engine.halt()
         leaving.join()
         leaving.engine.hand_over()
@@ -154,10 +150,7 @@ class TestOffer:
         assert reply_from(client).endswith(b"new")
 
     def test_at_once_where_nobody_stays(self, house: House) -> None:
-        leaving = house.hall(b"old")
-        client = leaving.client(GET)
-        reply_from(client)
-        leaving.parked()
+        leaving, _ = house.serving(b"old")
         leaving.board.heirs = False
         leaving.engine.halt()
         leaving.join()
@@ -165,10 +158,7 @@ class TestOffer:
         assert len(leaving.engine.table) == 1
 
     def test_in_a_request_of_a_worker_that_has_begun_to_leave(self, house: House) -> None:
-        leaving = house.hall(b"old", threads=2)
-        client = leaving.client(GET)
-        reply_from(client)
-        leaving.parked()
+        leaving, client = house.serving(b"old", threads=2)
         leaving.engine.leave()
         leaving.engine.hand_over()
         leaving.join()
@@ -200,10 +190,7 @@ class TestTheLast:
     """Nobody stays: who is in the lounge, or in the kernel's queue, is served to the end."""
 
     def test_guests_and_who_has_just_come(self, house: House, soon: None) -> None:
-        first = house.hall(b"old")
-        client = first.client(GET)
-        reply_from(client)
-        first.parked()
+        first, client = house.serving(b"old")
         first.engine.leave()
         first.join()
         last = house.hall(b"last")
@@ -222,10 +209,7 @@ class TestTheLast:
             later.connect(last.address)
 
     def test_guests_whose_request_is_here(self, house: House, soon: None) -> None:
-        first = house.hall(b"old")
-        client = first.client(GET)
-        reply_from(client)
-        first.parked()
+        first, client = house.serving(b"old")
         client.sendall(GET[:9])
         wait_until(
             lambda: any(conn.buffer for conn in first.engine.table.values()), DEADLINE, "it is read"
@@ -253,10 +237,7 @@ class TestTheLast:
 
 def test_no_free_descriptor_for_a_guest(house: House) -> None:
     """It waits in the lounge meanwhile."""
-    leaving = house.hall(b"old")
-    client = leaving.client(GET)
-    reply_from(client)
-    leaving.parked()
+    leaving, client = house.serving(b"old")
     new = house.hall(b"new")
     new.pause()
     before = resource.getrlimit(resource.RLIMIT_NOFILE)

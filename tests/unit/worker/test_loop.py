@@ -37,6 +37,11 @@ def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [environ["PATH_INFO"].encode() + environ["wsgi.input"].read()]
 
 
+def big(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [BIG]
+
+
 def body(data: bytes) -> bytes:
     return data.partition(b"\r\n\r\n")[2]
 
@@ -170,11 +175,7 @@ class TestSparing:
 class TestSlowClients:
     @THREADS
     def test_a_large_reply_waits_for_its_client(self, threads: int) -> None:
-        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [BIG]
-
-        with hall(application, threads=threads, room=ROOM) as here:
+        with hall(big, threads=threads, room=ROOM) as here:
             client = here.client(GET + CLOSING)
             here.writing()
             data = ended(client)
@@ -230,22 +231,14 @@ class TestSlowClients:
             assert len(closed) == 1
 
     def test_one_that_takes_nothing(self) -> None:
-        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [BIG]
-
-        with hall(application, room=ROOM) as here:
+        with hall(big, room=ROOM) as here:
             client = here.client(GET)
             here.writing()
             here.expire("client too slow: 127.0.0.1 took nothing for 10 s")
             assert ended(client) is None
 
     def test_one_that_goes_with_the_last_octets_waiting(self) -> None:
-        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [BIG]
-
-        with hall(application, room=ROOM) as here:
+        with hall(big, room=ROOM) as here:
             client = here.client(GET)
             here.writing()
             client.close()
@@ -342,11 +335,6 @@ def writable(sock: socket.socket) -> bool:
     return bool(select.select([], [sock], [], 0)[1])
 
 
-def giving(start_response: Any) -> list[bytes]:
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [BIG]
-
-
 class TestEnds:
     def test_a_reset_between_two_requests(self) -> None:
         with hall(echo) as here:
@@ -407,7 +395,7 @@ class TestEnds:
 
     def test_news_that_are_no_progress_give_no_time(self) -> None:
         """A client whose room is taken again before it is written to."""
-        with hall(lambda environ, start_response: giving(start_response), room=ROOM) as here:
+        with hall(big, room=ROOM) as here:
             slow = here.client(GET)
             conn = here.writing()
             copy = socket.socket(fileno=os.dup(conn.fd))

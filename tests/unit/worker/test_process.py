@@ -16,7 +16,7 @@ from quaich.worker.lounge import open_pair
 from quaich.worker.process import Stage, open_doors
 from quaich.worker.proxied import Proxied
 from quaich.wsgi.loader import Apps
-from tests.support.desk import Lines
+from tests.support.logs import Lines
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from quaich.log.jsonline import JsonLog
 from quaich.log.request import RequestLog
 from quaich.stats.scoreboard import Scoreboard, Slot
 from quaich.worker.requestlog import recorder
-from tests.support.desk import Lines
+from tests.support.logs import Lines
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from quaich.config.effective import Config
 from quaich.worker import script
 from quaich.wsgi import loader
-from tests.support.desk import Lines
+from tests.support.logs import Lines
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from quaich.stats.scoreboard import LANE_SINCE, WAKE, Scoreboard, Slot
 from quaich.worker import logswitch, signals
 from quaich.worker.signals import EXIT_ENDED, EXIT_LEFT, LAST_WORDS, Signals, prepare_last_words
-from tests.support.desk import Lines
+from tests.support.logs import Lines
 
 
 class Ended(BaseException):

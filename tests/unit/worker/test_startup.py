@@ -12,7 +12,7 @@ from quaich.sys import capabilities, privileges, process
 from quaich.worker import confine, startup
 from quaich.wsgi import loader
 from quaich.wsgi.loader import Apps
-from tests.support.desk import Lines
+from tests.support.logs import Lines
 
 
 class Steps:

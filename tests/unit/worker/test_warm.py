@@ -10,7 +10,7 @@ from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.worker import warm
 from quaich.wsgi.loader import Apps
-from tests.support.desk import Lines
+from tests.support.logs import Lines
 
 
 def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:

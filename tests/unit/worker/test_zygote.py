@@ -42,7 +42,8 @@ from quaich.worker.messages import (
     decode,
     encode,
 )
-from tests.support.desk import DEADLINE, GET, Lines, reply_from
+from tests.support.desk import DEADLINE, GET, reply_from
+from tests.support.logs import Lines
 from tests.support.processes import stat, wait_until
 from tests.support.server import environment
 
