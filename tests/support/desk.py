@@ -259,16 +259,22 @@ class Hall:
         wait_until(lambda: len(table) == count, DEADLINE, f"{count} parked: {self.log.text}")
         return list(table.values())
 
+    def begun(self) -> Connection:
+        """Wait until part of a request has been read; its connection."""
+        return self._parked_so(lambda conn: bool(conn.buffer) or conn.head is not None)
+
     def writing(self) -> Connection:
         """Wait until a reply waits for its client; its connection."""
+        return self._parked_so(lambda conn: conn.writing or conn.suspended)
+
+    def _parked_so(self, holds: Callable[[Connection], bool]) -> Connection:
         found: list[Connection] = []
 
         def look() -> bool:
-            parked = list(self.engine.table.values())
-            found[:] = [conn for conn in parked if conn.writing or conn.suspended]
+            found[:] = [conn for conn in list(self.engine.table.values()) if holds(conn)]
             return bool(found)
 
-        wait_until(look, DEADLINE, f"a reply waits: {self.log.text}")
+        wait_until(look, DEADLINE, f"a connection is parked so: {self.log.text}")
         return found[0]
 
     def expire(self, part: str) -> None:

@@ -65,7 +65,7 @@ class TestPause:
     def test_nobody_is_out_of_time_by_it(self) -> None:
         with hall(hello) as here:
             here.client(POST)
-            [conn] = here.parked()
+            conn = here.begun()
             wait_until(lambda: conn.body_began, DEADLINE, "the head is read")
             here.pause()
             deadline, began = conn.deadline, conn.body_began

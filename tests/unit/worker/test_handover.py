@@ -90,7 +90,7 @@ class TestOffer:
     def test_a_request_that_has_begun_is_finished_here(self, house: House) -> None:
         leaving = house.hall(b"old")
         client = leaving.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
-        leaving.parked()
+        leaving.begun()
         leaving.engine.leave()
         client.sendall(b"ab")
         assert reply_from(client).endswith(b"old")
@@ -103,7 +103,7 @@ class TestOffer:
         leaving = house.hall(b"old")
         head = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (ROOM + 1)
         client = leaving.client(head)
-        [conn] = leaving.parked()
+        conn = leaving.begun()
         wait_until(lambda: len(conn.buffer) == len(head), DEADLINE, "all of it is here")
         leaving.engine.leave()
         client.sendall(b"\r\n\r\n")

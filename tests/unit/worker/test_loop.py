@@ -74,7 +74,7 @@ class TestOrder:
     def test_a_body_in_pieces(self) -> None:
         with hall(echo) as here:
             client = here.client(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234")
-            here.parked()
+            here.begun()
             client.sendall(b"56789")
             assert body(reply_from(client)) == b"/a0123456789"
 
@@ -119,7 +119,8 @@ class TestSparing:
             head = b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % size
             client = here.client(head)
             if size:
-                here.parked()
+                conn = here.begun()
+                wait_until(lambda: conn.missing == size, DEADLINE, "the head is read")
                 client.sendall(b"y" * size)
             data = ended(client)
             assert data is not None
@@ -128,8 +129,12 @@ class TestSparing:
     def test_octet_by_octet(self, tmp_path: Path) -> None:
         with hall(echo, protocol="uwsgi", path=tmp_path / "s") as here:
             client = here.client()
-            for octet in uwsgi.packet(uwsgi.variables("/a", "POST", 3)) + b"xyz":
+            for octet in uwsgi.packet(uwsgi.variables("/a", "POST", 3)):
                 client.send(bytes((octet,)))
+            [conn] = here.parked()
+            for left, octet in ((3, b"x"), (2, b"y"), (1, b"z")):
+                wait_until(lambda left=left: conn.missing == left, DEADLINE, f"{left} are left")
+                client.send(octet)
             data = ended(client)
             assert data is not None
             assert body(data) == b"/axyz"
@@ -145,7 +150,7 @@ class TestSparing:
         head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         with hall(echo, path=tmp_path / "s") as here:
             client = here.client(head)
-            here.parked()
+            here.begun()
             client.sendall(b"2\r\nab\r\n0\r\n\r\n")
             assert body(reply_from(client)) == b"/ab"
 
@@ -266,7 +271,7 @@ class TestVanished:
 
     def hold(self, here: Hall, answered: list[str]) -> None:
         here.client(get("/busy", "Connection: close\r\n"))
-        wait_until(lambda: answered, DEADLINE, "the thread is held")
+        wait_until(lambda: "/busy" in answered, DEADLINE, "the thread is held")
 
     @pytest.mark.parametrize("unix", [False, True])
     @pytest.mark.parametrize("recorded", [False, True])
@@ -348,7 +353,7 @@ class TestEnds:
     def test_a_reset_inside_a_body(self) -> None:
         with hall(echo) as here:
             client = here.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx")
-            here.parked()
+            here.begun()
             reset(client)
             wait_until(lambda: here.slot.lane(0, LANE_READ_ERRORS), DEADLINE, "it is missed")
 
@@ -445,9 +450,18 @@ class TestEnds:
             here.pause()
             half.sendall(get("/second"))
             half.shutdown(socket.SHUT_WR)
-            with suppress(BlockingIOError):
-                while copy.send(b"x" * 65536):
-                    pass
+            refusals: list[bool] = []
+
+            def is_full() -> bool:
+                # The kernel moves what it took to the client's room, as far as that goes.
+                try:
+                    copy.send(b"x" * 65536)
+                    refusals.clear()
+                except BlockingIOError:
+                    refusals.append(True)
+                return len(refusals) == 10
+
+            wait_until(is_full, DEADLINE, "its room is used up")
             here.engine.resume()
             wait_until(lambda: "/second" in answered, DEADLINE, "it is answered")
             copy.close()

@@ -53,7 +53,7 @@ class TestFilters:
         with hall(hello) as here:
             opened(here, lambda conn, data: data)
             client = here.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
-            here.parked()
+            here.begun()
             client.sendall(b"cde" + GET)
             assert reply_from(client).endswith(b"helloabcde")
             assert reply_from(client).endswith(b"hello")
@@ -115,7 +115,7 @@ class TestBehindEachOther:
         with hall(hello) as here:
             client = here.client(GET + post)
             assert reply_from(client).endswith(b"hello")
-            [conn] = here.parked()
+            conn = here.begun()
             wait_until(lambda: conn.body_began, DEADLINE, "its time runs")
             client.sendall(b"ab")
             assert reply_from(client).endswith(b"helloab")
