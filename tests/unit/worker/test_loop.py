@@ -129,6 +129,7 @@ class TestSparing:
     def test_octet_by_octet(self, tmp_path: Path) -> None:
         with hall(echo, protocol="uwsgi", path=tmp_path / "s") as here:
             client = here.client()
+            here.parked()
             for octet in uwsgi.packet(uwsgi.variables("/a", "POST", 3)):
                 client.send(bytes((octet,)))
             [conn] = here.parked()
@@ -417,6 +418,15 @@ class TestEnds:
             here.door.opening = lambda conn: Interfering(fill)
             quick = here.client()
             here.parked(2)
+            still: list[bool] = []
+
+            def is_still() -> bool:
+                still.append(not writable(copy))
+                return len(still) >= 10 and all(still[-10:])
+
+            # Then the kernel's list of news is empty, and has them in the order in which they come.
+            wait_until(is_still, DEADLINE, "nothing moves")
+            here.signal()
             here.pause()
             quick.sendall(b"G")
 
