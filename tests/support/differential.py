@@ -50,6 +50,11 @@ H11 = (
         ),
         "takes no empty line before a request line (RFC 9112, 2.2 wants one taken)",
     ),
+    (
+        # The end of the line before it is the body's.
+        rb"(?is)\ncontent-length:.*?\r\n\r\n.+?\r\n\r\n[^ \n]+ [^ \n]+ HTTP/1",
+        "takes no empty line before a request line (RFC 9112, 2.2 wants one taken)",
+    ),
     (rb"\n[0-9a-fA-F]+[ \t]+;", "takes no space before a chunk extension (RFC 9112, 7.1.1)"),
     (rb"(?i)\ncontent-length:[ \t]*[0-9]{21}", "takes no length of more than 20 digits"),
 )

@@ -334,9 +334,9 @@ class Keeper(Gate):
 
     def close(self) -> None:
         """Close what the loop holds."""
-        for conn in list(self.table.values()):
-            if self._claim(conn):
-                self._drop(conn)
+        while self.table:
+            _, conn = self.table.popitem()
+            self._drop(conn)
         self.shut()
 
 

@@ -95,7 +95,8 @@ def begin(bootstrap: Bootstrap) -> NoReturn:
     if bootstrap.board is not None:
         logswitch.follow(bootstrap.board)
     naming.show(bootstrap.config, naming.ZYGOTE)
-    os._exit(Zygote(bootstrap, log_of(bootstrap.config, bootstrap.courier)).run())
+    status = Zygote(bootstrap, log_of(bootstrap.config, bootstrap.courier)).run()
+    os._exit(status)
 
 
 @dataclass(frozen=True)

@@ -5,29 +5,18 @@ import time
 from collections.abc import Callable, Sequence
 
 from quaich.config.effective import Config
-from quaich.log.server import Log
 from quaich.master.plan import Plan
 from quaich.master.side import Side
 from quaich.master.vocabulary import Event
 from quaich.net.listen import BoundListener
 from quaich.stats.scoreboard import Scoreboard
+from tests.support.logs import Lines
 from tests.unit.master.story import COMPATIBLE
-
-
-class FakeLog(Log):
-    """Keeps the lines."""
-
-    def __init__(self) -> None:
-        super().__init__(2)
-        self.lines: list[str] = []
-
-    def write(self, data: bytes) -> None:
-        self.lines.append(data.decode().rstrip("\n"))
 
 
 class FakeHouse:
     def __init__(self) -> None:
-        self.log = FakeLog()
+        self.log = Lines()
         self.plan = Plan(COMPATIBLE)
         self.listeners: Sequence[BoundListener] = ()
         self.told: list[Event] = []

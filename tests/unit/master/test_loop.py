@@ -13,14 +13,14 @@ from quaich.master.vocabulary import Forget, StartFailed, StartZygote
 from quaich.stats import scoreboard
 from quaich.stats.scoreboard import Scoreboard
 from quaich.worker import messages
-from tests.unit.master.house import FakeLog
+from tests.support.logs import Lines
 
 
 @pytest.fixture
 def master() -> Iterator[Master]:
     lounge = os.pipe()
     estate = Estate((), (), lounge)
-    yield Master(Config(), Config, estate, FakeLog())
+    yield Master(Config(), Config, estate, Lines())
     for fd in lounge:
         os.close(fd)
 

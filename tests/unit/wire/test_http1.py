@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from quaich.errors import ProtocolError
 from quaich.wire import http1, target
 from quaich.wire.grammar import HEX, TARGET, TOKEN, VALUE
-from quaich.wire.http1 import check_line, find_end, parse_head, read_length, skip_empty_lines
+from quaich.wire.http1 import (
+    check_line,
+    find_end,
+    parse_again,
+    parse_head,
+    read_length,
+    skip_empty_lines,
+)
 
 HEAD = b"GET /a?b HTTP/1.1\r\nHost: example.org\r\nX-A: 1\r\n\r\n"
 
@@ -116,6 +123,40 @@ def test_a_cut_head_is_refused_and_never_overrun() -> None:
             with pytest.raises(ProtocolError) as caught:
                 parse_head(data, 0, end, {})
             assert caught.value.status == 400
+
+
+FACTS = ("content_length", "chunked", "keep_alive", "expect_continue", "is_head", "absolute")
+FACTS += ("minor", "fields", "size", "fields_size", "dropped", "method", "uri", "protocol")
+
+
+class TestFieldsThatComeAgain:
+    """A second head of a connection, whose fields are those of the first, octet by octet."""
+
+    FIELDS = b"\r\nHost: a\r\nX_A: 1\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n"
+
+    @pytest.mark.parametrize(
+        "line", [b"GET /a?b HTTP/1.1", b"HEAD / HTTP/1.1", b"OPTIONS * HTTP/1.1"]
+    )
+    @pytest.mark.parametrize(
+        "fields", [FIELDS, b"\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    )
+    def test_only_the_request_line_is_read(self, line: bytes, fields: bytes) -> None:
+        like, environ = parse(b"POST /first HTTP/1.1" + fields)
+        again = parse_again(line + fields, len(line + fields), environ, like)
+        fresh, wanted = parse(line + fields)
+        assert again is not None
+        assert [getattr(again, fact) for fact in FACTS] == [getattr(fresh, fact) for fact in FACTS]
+        assert environ == wanted
+
+    @pytest.mark.parametrize("line", [b"GET / HTTP/1.0", b"GET http://b/ HTTP/1.1"])
+    def test_a_line_that_gives_them_another_meaning(self, line: bytes) -> None:
+        like, environ = parse(b"GET / HTTP/1.1" + self.FIELDS)
+        assert parse_again(line + self.FIELDS, len(line + self.FIELDS), environ, like) is None
+
+    def test_a_line_that_is_wrong(self) -> None:
+        like, environ = parse(b"GET / HTTP/1.1" + self.FIELDS)
+        with pytest.raises(ProtocolError):
+            parse_again(b"GET /" + self.FIELDS, len(b"GET /" + self.FIELDS), environ, like)
 
 
 def test_names_are_remembered_within_bounds() -> None:

@@ -142,6 +142,43 @@ def test_a_mistake_is_named_shortly() -> None:
     assert len(str(caught.value)) < 200
 
 
+class Liar(str):
+    """A str of an application's own class: its characters are one thing, what it says another."""
+
+    def __str__(self) -> str:
+        return "a\r\nSet-Cookie: b"
+
+    __format__ = __repr__ = lambda self, *_: str(self)  # type: ignore[assignment]
+
+
+class Pair(tuple[str, str]):
+    pass
+
+
+def test_of_a_str_of_another_class_its_characters_are_sent() -> None:
+    head = check_head(Liar("200 OK"), [(Liar("X-A"), Liar("b"))])
+    assert (head.lines, head.status) == (b"200 OK\r\nX-A: b", 200)
+    assert check_head(Liar("404"), []).lines == b"404 Not Found"
+    with pytest.raises(ApplicationError, match="split"):
+        check_head("200 OK", [("X-A", Liar("b\nc"))])
+
+
+def test_what_is_of_another_class_is_checked_each_time() -> None:
+    """It may be equal to what passed before and not say the same."""
+    for item in (("X-A", Liar("b")), Pair(("X-A", "b"))):
+        first = check_head("200 Once more", [item])
+        assert first.lines == b"200 Once more\r\nX-A: b"
+        assert check_head("200 Once more", [item]) is not first
+
+
+def test_a_long_head_is_checked_each_time() -> None:
+    """It is sent, and not kept."""
+    headers = [("X-A", "b" * 5000)]
+    first = check_head("200 Long", headers)
+    assert first.lines.endswith(b"b" * 5000)
+    assert check_head("200 Long", headers) is not first
+
+
 TEXT = st.text(st.characters(max_codepoint=0x110), max_size=12)
 
 
@@ -165,6 +202,12 @@ def test_what_is_remembered_is_bounded() -> None:
         check_head(f"200 Reason-{number}", [(f"X-{number}", "a")])
     assert len(reply._names) <= 2048
     assert len(reply._statuses) <= 2048
+
+
+def test_the_first_octets_of_a_reply_say_what_they_were_made_from() -> None:
+    start = reply.Start(b"HTTP/1.1 200 OK", b"now", 5, 10**12)
+    assert (start.octets, start.date, start.added) == (b"HTTP/1.1 200 OK", b"now", 5)
+    assert start.size == 10**12
 
 
 def test_content_length() -> None:

@@ -109,6 +109,12 @@ def test_generated(data: bytes) -> None:
     assert not disagreement(data), data
 
 
+def test_an_empty_line_behind_a_body_that_ends_a_line() -> None:
+    """A difference that is meant, found by the tests above."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
+    assert not disagreement(head + b"x\r\n" + b"\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+
+
 def test_a_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison is able to fail."""
     case: Any = next(case for case in CASES if case.name.endswith(": a fragment"))

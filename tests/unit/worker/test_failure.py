@@ -1,9 +1,14 @@
 """Whose exception it is, by its traceback."""
 
+import os
+
 import pytest
 
+from quaich.errors import ApplicationError
 from quaich.sys.io import receive
-from quaich.worker.failure import raised_by_us
+from quaich.worker.failure import Failures, raised_by_us
+from tests.support.desk import desk
+from tests.support.logs import Lines
 
 
 def test_of_a_handler() -> None:
@@ -17,3 +22,54 @@ def test_of_the_server() -> None:
     with pytest.raises(OSError) as caught:
         receive(10**6, 1)
     assert raised_by_us(caught.value)
+
+
+class Ended(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (None, 1, "was forked by the application and came back"),
+        (SystemExit(), 0, ""),
+        (SystemExit(3), 3, ""),
+        (SystemExit(-1), 255, ""),
+        (SystemExit("no more"), 1, "no more"),
+        (ValueError("mine"), 1, "ValueError: mine"),
+    ],
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_process_that_comes_back_ends_as_python_does(
+    error: BaseException | None,
+    status: int,
+    said: str,
+    closed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+
+    def end(status: int) -> None:
+        ended.append(status)
+        raise Ended
+
+    class Closed:
+        def flush(self) -> None:
+            raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr(os, "_exit", end)
+    if closed:
+        monkeypatch.setattr("sys.stdout", Closed())
+    log = Lines()
+    with pytest.raises(Ended):
+        Failures(log).end_astray(error)
+    assert ended == [status]
+    assert said in log.text
+    assert bool(said) == bool(log.lines)
+
+
+def test_whose_mistake_it_is_before_its_head_is_read() -> None:
+    log = Lines()
+    with desk(None) as here:
+        Failures(log).raised(here.conn, ApplicationError("a word"), "the application raised")
+    assert log.lines == ["error: application error: - -: a word"]

@@ -1,6 +1,7 @@
 """Hooks performed in this process, on files of the test."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -74,6 +75,67 @@ def test_a_fifo(tmp_path: Path, log: Log) -> None:
     os.close(reader)
 
 
+def test_a_fifo_without_a_reader_is_tried_until_there_is_one(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    readers = []
+    monkeypatch.setattr(
+        hooks.time, "sleep", lambda _: readers.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    )
+    do(f"spinningfifo:{path} x", log)
+    assert os.read(readers[0], 10) == b"x"
+    os.close(readers[0])
+    assert len(readers) == 1
+
+
+def test_nobody_of_that_name(tmp_path: Path, log: Log) -> None:
+    with pytest.raises(OSError, match="no-such-user"):
+        do(f"chown:{tmp_path} no-such-user 0", log)
+
+
+def test_a_command_whose_end_is_not_to_be_known(log: Log) -> None:
+    """As where the application ignores SIGCHLD: the kernel keeps no status."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        do("exec:exit 3", log)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+class Ended(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(("alone", "executed"), [(False, True), (True, False)])
+def test_in_the_child(
+    log: Log, monkeypatch: pytest.MonkeyPatch, alone: bool, executed: bool
+) -> None:
+    """It executes a shell, or ends: also where its parent has died meanwhile."""
+    done: list[object] = []
+
+    def end(status: int) -> None:
+        done.append(status)
+        raise Ended
+
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    monkeypatch.setattr(os, "execv", lambda *args: done.append(args))
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(hooks.process, "reset_signals", lambda: None)
+    monkeypatch.setattr(hooks.process, "die_with_parent", lambda parent: not alone)
+    handler = signal.getsignal(signal.SIGPIPE)
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        with pytest.raises(Ended):
+            do("exec:true", log)
+        assert signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGPIPE, handler)
+        signal.set_wakeup_fd(wakeup)
+    assert done == [*([("/bin/sh", ["/bin/sh", "-c", "true"])] if executed else []), 127]
+
+
 def test_ends(log: Log) -> None:
     with pytest.raises(hooks.Exit) as ended:
         do("exit:7", log)
@@ -98,6 +160,26 @@ def test_what_fails_names_the_option(tmp_path: Path, log: Log) -> None:
             hooks.run(config, phase, log)
     assert "exit 4" not in (tmp_path / "log").read_text()
     assert not hooks.wanted(config, "post-app")
+
+
+def test_what_comes_while_it_is_waited_for(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "late"
+    monkeypatch.setattr(hooks.time, "sleep", lambda _: path.write_text(""))
+    do(f"wait_for_file:{path} 5", log)
+    assert f"waiting for={path} seconds=5" in (tmp_path / "log").read_text()
+
+
+def test_what_is_waited_for_in_vain(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr(hooks.time, "sleep", lambda _: None)
+    monkeypatch.setattr(hooks.time, "monotonic", lambda: next(clock))
+    with pytest.raises(OSError, match="the file /nowhere is not there after 5 s"):
+        do("wait_for_file:/nowhere 5", log)
+    config = Config(wait_for_interface=("none0",), wait_for_interface_timeout=0)
+    with pytest.raises(hooks.HookError, match="the interface none0 is not there"):
+        hooks.run(config, "as-root", log)
 
 
 def test_waiting(tmp_path: Path, log: Log) -> None:

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quaich.errors import ProtocolError
+from quaich.net.trust import Trust
 from quaich.worker.connection import HEAD, Connection
 from quaich.worker.intake import CONTINUE, MORE, READY, Intake, drop_spool, start_over
 from tests.corpus import reader
+from tests.support import uwsgi
 from tests.support.intake import ADDRESS, FIXED, Seen, connection
 from tests.support.intake import run as run_with_reasons
 
@@ -129,6 +131,66 @@ class TestHttp:
         Intake(65535, 0, 65536).feed(conn, b"GET / HTTP/1.0\r\nX_A: 1\r\nProxy: x\r\nB: 1\r\n\r\n")
         assert conn.head is not None
         assert conn.head.dropped == 2
+
+
+class TestTrust:
+    """What proxies say of the client, where the operator has named them."""
+
+    FIELDS = b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+    HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n" + FIELDS + b"\r\n"
+
+    def environ(self, address: str, data: bytes = HEAD, protocol: str = "http") -> dict[str, Any]:
+        conn = connection(protocol, address)
+        intake = Intake(65535, 0, 65536, Trust("10.0.0.0/8"))
+        for _ in range(2):
+            # The second may be told from the first.
+            assert intake.feed(conn, data) == READY
+            assert conn.environ is not None
+            environ = conn.environ
+            start_over(conn)
+        return environ
+
+    def test_a_proxy_is_believed(self) -> None:
+        environ = self.environ("10.1.2.3")
+        assert environ["REMOTE_ADDR"] == "203.0.113.9"
+        assert "REMOTE_PORT" not in environ
+        assert environ["wsgi.url_scheme"] == "https"
+
+    def test_with_a_port(self) -> None:
+        field = b'Forwarded: for="203.0.113.9:4711"'
+        environ = self.environ("10.1.2.3", b"GET / HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n\r\n")
+        assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("203.0.113.9", "4711")
+
+    def test_anybody_else_says_nothing(self) -> None:
+        environ = self.environ("192.0.2.7")
+        assert environ["REMOTE_ADDR"] == "192.0.2.7"
+        assert environ["REMOTE_PORT"] == "1234"
+        assert environ["wsgi.url_scheme"] == "http"
+        assert "HTTP_X_FORWARDED_FOR" not in environ
+
+    def test_a_proxy_that_says_nothing(self) -> None:
+        environ = self.environ("10.1.2.3", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("10.1.2.3", "1234")
+        assert environ["wsgi.url_scheme"] == "http"
+
+    @pytest.mark.parametrize(
+        ("speaker", "found"), [("10.9.9.9", "203.0.113.9"), ("192.0.2.7", "192.0.2.7")]
+    )
+    def test_a_gateway_says_itself_who_spoke_to_it(self, speaker: str, found: str) -> None:
+        wanted = uwsgi.variables("/")
+        wanted.update(REMOTE_ADDR=speaker, HTTP_X_FORWARDED_FOR="203.0.113.9")
+        environ = self.environ("10.1.2.3", uwsgi.packet(wanted), "uwsgi")
+        assert environ["REMOTE_ADDR"] == found
+
+    def test_what_a_connection_has_brought_is_in_every_request(self) -> None:
+        conn = connection()
+        conn.variables = {"HTTPS": "on"}
+        intake = Intake(65535, 0, 65536)
+        for _ in range(3):
+            assert intake.feed(conn, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == READY
+            assert conn.environ is not None
+            assert conn.environ["HTTPS"] == "on"
+            start_over(conn)
 
 
 class TestContinue:

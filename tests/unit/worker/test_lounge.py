@@ -162,6 +162,15 @@ def test_what_is_no_connection_is_closed(
     datagram.close()
 
 
+def test_what_comes_beside_a_packet_is_not_taken_for_a_descriptor(
+    lounge: Lounge, stream: tuple[socket.socket, socket.socket]
+) -> None:
+    lounge._reader.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    send_raw(lounge, encode(GUEST), [])
+    with pytest.raises(ValueError, match="it brings 0 descriptors"):
+        lounge.take()
+
+
 def test_without_a_free_descriptor_the_guest_waits(
     lounge: Lounge, stream: tuple[socket.socket, socket.socket]
 ) -> None:

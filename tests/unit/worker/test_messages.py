@@ -93,5 +93,14 @@ def test_files_of_modules_are_named_in_packets_that_fit(paths: list[str]) -> Non
     assert [path for each in told if isinstance(each, Modules) for path in each.paths] == paths
 
 
+def test_many_files_take_several_packets() -> None:
+    paths = [f"/{number}/" + "x" * 1000 for number in range(200)]
+    told = list(modules(paths))
+    assert len(told) > 1
+    assert all(len(encode(each)) <= LIMIT for each in told)
+    assert [path for each in told for path in each.paths] == paths
+    assert list(modules(())) == []
+
+
 def test_an_absurd_path_is_left_out() -> None:
     assert [each.paths for each in modules(["/a", "x" * 100000, "/b"])] == [("/a", "/b")]

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from quaich.config.effective import Config
-from quaich.worker.naming import MASTER, name_of, worker
+from quaich.worker import naming
+from quaich.worker.naming import MASTER, name_of, show, worker
 from tests.support.server import environment
 
 
@@ -39,6 +40,14 @@ def test_names(options: dict[str, object], master: str | None, first: str | None
     config = Config(**options)  # type: ignore[arg-type]
     assert name_of(config, MASTER) == master
     assert name_of(config, worker(1)) == first
+
+
+def test_only_a_name_that_was_asked_for_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(naming, "set_title", shown.append)
+    show(Config(), worker(1))
+    show(Config(auto_procname=True), worker(1))
+    assert shown == ["uWSGI worker 1"]
 
 
 SHOW = """

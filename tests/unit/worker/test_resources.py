@@ -1,11 +1,14 @@
 """What a worker takes of the machine: its CPUs and its sockets, and limits that are refused."""
 
+import os
+import resource
+
 import pytest
 
 from quaich.config.effective import Config
 from quaich.errors import QuaichError
 from quaich.net.listen import BoundListener
-from quaich.worker.resources import claim, cpus, served
+from quaich.worker.resources import claim, cpus, served, settle, settles
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,42 @@ def test_a_limit_that_the_kernel_refuses_names_its_option() -> None:
     config = Config(max_fd=2**40, places=(("max-fd", "a.ini:4"),))
     with pytest.raises(QuaichError, match=r"^a\.ini:4: max-fd = 1099511627776: "):
         claim(config)
+
+
+def test_a_niceness_that_only_root_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.setpriority", refuse)
+    with pytest.raises(
+        QuaichError, match=r"^prio = -5: permission denied; only root can raise it$"
+    ):
+        claim(Config(prio=-5))
+
+
+def test_nothing_is_claimed_that_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("os.setpriority", lambda *each: asked.append(each))
+    monkeypatch.setattr("resource.setrlimit", lambda *each: asked.append(each))
+    claim(Config())
+    assert asked == []
+    claim(Config(prio=3, max_fd=100, limit_as=512))
+    assert asked == [
+        (resource.RLIMIT_AS, (512 << 20, 512 << 20)),
+        (resource.RLIMIT_NOFILE, (100, 100)),
+        (os.PRIO_PROCESS, 0, 3),
+    ]
+
+
+def test_what_is_a_worker_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {4, 5})
+    monkeypatch.setattr("os.sched_setaffinity", lambda *each: given.append(each))
+    monkeypatch.setattr("threading.stack_size", given.append)
+    assert not settles(Config())
+    settle(Config(), 1)
+    assert given == []
+    config = Config(cpu_affinity=1, threads_stacksize=256)
+    assert settles(config)
+    settle(config, 2)
+    assert given == [(0, {5}), 256 * 1024]

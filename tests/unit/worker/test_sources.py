@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -45,3 +46,32 @@ def test_each_is_told_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fresh", module("fresh", "/x/fresh.py"))
     reporter.report()
     assert told[1:] == [["/x/fresh.py"]]
+
+
+def test_a_thread_tells_of_what_requests_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Enough(BaseException):
+        pass
+
+    told: list[list[str]] = []
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise Enough
+        monkeypatch.setitem(
+            sys.modules, f"late{len(slept)}", module("late", f"/x/late{len(slept)}.py")
+        )
+
+    class Thread:
+        def __init__(self, target: Callable[[], None], name: str, daemon: bool) -> None:
+            self.start = target
+
+    reporter = Reporter((), lambda paths: told.append(list(paths)))
+    reporter.report()
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr("threading.Thread", Thread)
+    with pytest.raises(Enough):
+        reporter.keep_reporting(2.5)
+    assert slept == [2.5] * 3
+    assert told[1:] == [["/x/late1.py"], ["/x/late2.py"]]

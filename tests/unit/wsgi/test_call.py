@@ -189,6 +189,54 @@ class TestBody:
         assert each.broken()
 
 
+class TestBehindAFront:
+    """SCGI and FastCGI: a CGI reply, whose end only FastCGI can tell."""
+
+    def cgi(self, delimited: bool) -> Exchange:
+        each = exchange(http=False)
+        each.cgi = True
+        each.delimited = delimited
+        return each
+
+    @pytest.mark.parametrize("delimited", [False, True])
+    def test_the_status_is_a_field(self, delimited: bool) -> None:
+        each = self.cgi(delimited)
+        each.start_response("404 Not Found", PLAIN)
+        assert each.begin(-1) == b"Status: 404 Not Found\r\nContent-Type: text/plain\r\n\r\n"
+        assert (each.framing, each.close) == (UNTIL_CLOSE, not delimited)
+
+    def test_a_head_that_comes_again_is_what_its_protocol_wants(self) -> None:
+        for _ in range(2):
+            for each, start in ((exchange(), b"HTTP/1.1 200 "), (self.cgi(True), b"Status: 200 ")):
+                each.start_response("200 OK", [("X-Both", "1")])
+                assert each.begin(3).startswith(start)
+
+
+class TestWhole:
+    """Whether the part just made is the last: then the protocol's own end goes with it."""
+
+    def test_with_a_promise(self) -> None:
+        each = exchange()
+        assert not each.whole()
+        each.start_response("200 OK", [("Content-Length", "5")])
+        each.part(b"hell")
+        assert not each.whole()
+        each.part(b"o")
+        assert each.whole()
+
+    def test_without(self) -> None:
+        each = exchange()
+        each.start_response("200 OK", PLAIN)
+        each.part(b"hello")
+        assert not each.whole()
+
+    def test_without_a_body(self) -> None:
+        each = exchange(is_head=True)
+        each.start_response("200 OK", PLAIN)
+        each.begin(-1)
+        assert each.whole()
+
+
 class TestWrite:
     def test_it_sends(self) -> None:
         each = exchange()
