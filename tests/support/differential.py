@@ -43,11 +43,7 @@ STRICTER = {
 
 H11 = (
     (
-        # A body of a stated length may end in a line of its own, and hide the empty one.
-        (
-            rb"\A\r\n|\n\r\n\r\n|[^\n]\r\n[^ \n]+ [^ \n]+ HTTP/1"
-            rb"|(?is:\ncontent-length:.*\n\r\n[^ \n]+ [^ \n]+ HTTP/1)"
-        ),
+        rb"\A\r\n|\n\r\n\r\n|[^\n]\r\n[^ \n]+ [^ \n]+ HTTP/1",
         "takes no empty line before a request line (RFC 9112, 2.2 wants one taken)",
     ),
     (
