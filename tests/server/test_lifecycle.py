@@ -248,7 +248,7 @@ def test_a_reload_brings_new_code_in(
         assert load.failures == []
     assert get(address) == "two"
     assert {each.pid for each in server.children()}.isdisjoint(old)
-    assert len(server.children()) == 3
+    wait_until(lambda: len(server.children()) == 3, START, "the old zygote is gone, too")
 
 
 def test_many_reloads_become_few_and_lose_nothing(supervised: Supervised) -> None:

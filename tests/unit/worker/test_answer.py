@@ -106,7 +106,7 @@ class TestWhole:
                 data += here.received()
             data += here.received()
             assert body(data) == BIG
-            assert here.answerer.complete(here.conn) == NEXT
+            assert here.answerer.complete(here.conn, False) == NEXT
 
 
 class TestNothing:
@@ -322,7 +322,7 @@ class TestFiles:
             data = b""
             while not flush(here.conn):
                 data += here.received()
-            assert here.answerer.complete(here.conn) == NEXT
+            assert here.answerer.complete(here.conn, False) == NEXT
             data += here.received()
             assert body(data) == BIG[100:]
             assert file.closed
@@ -367,7 +367,7 @@ class TestFiles:
             os.truncate(path, 10)
             here.received()
             assert flush(here.conn)
-            assert here.answerer.complete(here.conn) == ABORT
+            assert here.answerer.complete(here.conn, False) == ABORT
             assert "less than its Content-Length" in here.log.text
 
 
@@ -596,7 +596,7 @@ class TestFastCGI:
             if outcome == FLUSH:
                 while not flush(here.conn):
                     data += here.received()
-                outcome = here.answerer.complete(here.conn)
+                outcome = here.answerer.complete(here.conn, False)
             assert outcome == NEXT
             records = self.records(data + here.received())
             assert records[-1] == (gateways.END, bytes(8))
@@ -611,7 +611,7 @@ class TestFastCGI:
             os.truncate(tmp_path / "f", 10)
             here.received()
             assert flush(here.conn)
-            assert here.answerer.complete(here.conn) == ABORT, "the record can have no end"
+            assert here.answerer.complete(here.conn, False) == ABORT, "the record can have no end"
 
 
 class TestAstray:

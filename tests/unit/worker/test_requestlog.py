@@ -22,6 +22,10 @@ def slot() -> Iterator[Slot]:
     os.close(board.fd)
 
 
+def no_metric(number: int) -> int:
+    raise AssertionError("no format here names a metric")
+
+
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
@@ -38,18 +42,23 @@ def slot() -> Iterator[Slot]:
     ],
 )
 def test_its_form(options: dict[str, Any], kind: type, slot: Slot) -> None:
-    made = recorder(Config(**options), 1, 2, slot, Lines())
+    made = recorder(Config(**options), 1, 2, slot, Lines(), no_metric)
     assert type(made.lines if made is not None else None) is kind
 
 
 def test_what_it_takes_of_a_request(slot: Slot) -> None:
     made = recorder(
-        Config(log_format="%(addr) %(var.HTTP_X)", log_x_forwarded_for=True), 1, 2, slot, Lines()
+        Config(log_format="%(addr) %(var.HTTP_X)", log_x_forwarded_for=True),
+        1,
+        2,
+        slot,
+        Lines(),
+        no_metric,
     )
     assert made is not None
     assert made.needs
     assert made.forwarded
-    plain = recorder(Config(), 1, 2, slot, Lines())
+    plain = recorder(Config(), 1, 2, slot, Lines(), no_metric)
     assert plain is not None
     assert (plain.needs, plain.open, plain.forwarded) == ((), False, False)
 
