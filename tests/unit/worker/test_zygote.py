@@ -78,7 +78,7 @@ class Master:
         (directory / "late.py").write_text("")
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
-        self.board = Scoreboard.create(2, 3)
+        self.board = Scoreboard.create(2, 1)
         self.channel, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel.settimeout(DEADLINE)
         self.lifeline, self.life = os.pipe()
@@ -311,6 +311,8 @@ class TestForking:
         """To be replaced, and to watch what it imports."""
         (master.directory / "app.py").write_text(LATE)
         board = Board()
+        os.close(master.board.fd)
+        master.board = Scoreboard.create(2, 3)
         master.load(
             board=board.fd,
             threads=3,
