@@ -12,7 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from quaich.deploy.faults import ApplicationFault
@@ -107,13 +107,17 @@ def quaich_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "PYTHONPATH": home}
 
 
-def bound_to_parent() -> Any:
-    """For ``preexec_fn``: the kernel kills the program when this process ends."""
+def bound_to_parent(signals: Collection[int] = ()) -> Any:
+    """For ``preexec_fn``: the kernel kills the program when this process ends.
+
+    ``signals`` are those that are blocked in the program.
+    """
     parent = os.getpid()
     # What the call needs is loaded now: another user may not be able to read it.
     process.outlive_parent()
 
     def bind() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         if not process.die_with_parent(parent):
             os._exit(1)
 
@@ -154,26 +158,32 @@ def outcome(
     timeout: float,
 ) -> tuple[int, str]:
     """Run a program to its end; its exit status and its output, both streams in one."""
+    child = None
     try:
-        child = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=bound_to_parent(),
-            **identity(by),
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        words = (getattr(error, "strerror", "") or str(error)).lower()
-        raise ApplicationFault(f"{what}: {argv[0]}: {words}") from None
-    try:
+        # A signal that comes while it is started waits until there is something to kill.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            child = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=bound_to_parent(before),
+                **identity(by),
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         output, _ = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         _kill(child)
         raise ApplicationFault(f"{what}: not finished after {timeout:g} s; it was ended") from None
+    except (OSError, subprocess.SubprocessError) as error:
+        _kill(child)
+        words = (getattr(error, "strerror", "") or str(error)).lower()
+        raise ApplicationFault(f"{what}: {argv[0]}: {words}") from None
     except BaseException:
         _kill(child)
         raise
@@ -188,7 +198,9 @@ def last_line(output: str) -> str:
     return (told or found or [""])[-1]
 
 
-def _kill(child: "subprocess.Popen[bytes]") -> None:
+def _kill(child: "subprocess.Popen[bytes] | None") -> None:
+    if child is None:
+        return
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:

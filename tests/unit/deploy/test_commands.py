@@ -1,8 +1,13 @@
 """Programs that a deployment runs: with what environment, and what their output says."""
 
 import os
+import signal
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -56,6 +61,36 @@ def test_a_program_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> N
     code = "import subprocess, sys, time; subprocess.Popen(['sleep', '60']); time.sleep(60)"
     with pytest.raises(ApplicationFault, match=r"^it: not finished after 0\.2 s; it was ended$"):
         run(code, timeout=0.2)
+
+
+class Asked(Exception):
+    """A signal asks for the end."""
+
+
+def test_a_signal_while_a_program_starts_ends_that_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[int] = []
+    real = subprocess.Popen
+
+    class Popen(real):  # type: ignore[misc, valid-type]
+        def _execute_child(self, *args: Any, **more: Any) -> None:
+            super()._execute_child(*args, **more)
+            children.append(self.pid)
+            # As if the signal had come now: the program runs, and nobody has been told of it.
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        raise Asked
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    before: Callable[[int, FrameType | None], Any] | int | None
+    before = signal.signal(signal.SIGUSR1, asked)
+    try:
+        with pytest.raises(Asked):
+            commands.run(["sleep", "60"], what="it", by=Actor(), env=dict(os.environ), cwd="/")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(children[0], 0)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="what only root could run is root's to find")
