@@ -66,11 +66,11 @@ EXIT_LEFT = 17
 EXIT_ENDED = 30
 """After INT, TERM or QUIT, and without a master; likewise."""
 
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 _HANDLED = (
-    *(*_ENDS, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT),
-    *(signal.SIGWINCH, signal.SIGUSR1, signal.SIGUSR2),
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGTSTP),
+    *(signal.SIGCONT, signal.SIGWINCH, signal.SIGUSR1, signal.SIGUSR2),
 )
+
 
 _AT_A_TIME = 0.5
 """Seconds in which stacks are shown once: a signal comes to the main thread and to an idle one."""
@@ -139,7 +139,7 @@ class Signals:
             set_handler(signal.SIGCONT, _noted)
             set_handler(signal.SIGWINCH, self._interrupt)
         set_handler(signal.SIGUSR2, self._show)
-        for number in _ENDS:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
             set_handler(number, self._at_once)
         os.register_at_fork(after_in_child=self._belong_to_nobody)
 
@@ -170,8 +170,6 @@ class Signals:
                 self._log.info(self.statistics())
             elif number == signal.SIGUSR2:
                 self._show_stacks(None)
-            elif number in _ENDS:
-                self._end_idle(number)
 
     def statistics(self) -> str:
         """What this process has done so far, as a line for the log."""
@@ -277,8 +275,8 @@ class Signals:
     def _at_once(self, number: int, frame: FrameType | None) -> None:
         """Inside a request nothing can return from, the process ends.
 
-        Inside a request all is done here and nothing when the number is read from the pipe, where
-        it is also when the application has a handler of its own in this one's place.
+        All is done here and nothing when the number is read from the pipe, where it is also when
+        the application has a handler of its own in this one's place.
         """
         if self._slot.lane(0, LANE_SINCE):
             self._let_go()
@@ -289,16 +287,6 @@ class Signals:
         self.status = EXIT_ENDED
         assert self._engine is not None
         self._engine.halt()
-
-    def _end_idle(self, number: int) -> None:
-        """The main thread may be going to sleep: past the place where handlers run, but not yet
-        where a signal or the pipe, which another thread has read, would wake it."""
-        engine = self._engine
-        assert engine is not None
-        ours = signal.getsignal(number) == self._at_once
-        if ours and not engine.halted and not self._slot.lane(0, LANE_SINCE):
-            self.status = EXIT_ENDED
-            engine.halt()
 
 
 def _stack(frame: FrameType | None) -> list[str]:

@@ -38,7 +38,7 @@ class FakeEngine:
         self.table: dict[int, Any] = {}
         self.lanes = [FakeLane(0), FakeLane(1)]
         self.dropped = 0
-        self.paused = self.leaving = self.halted = False
+        self.paused = self.leaving = False
         self.answerer = FakeAnswerer()
         self.fails = False
 
@@ -114,30 +114,6 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 class TestFromThePipe:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
-    def test_the_end_of_an_idle_worker_wherever_the_main_thread_is(
-        self, house: House, number: int, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Its handler may have come too early to run, and what would wake it is read here."""
-        monkeypatch.setattr(signal, "getsignal", house.handlers.get)
-        house.slot.begin(0, 1)
-        house.read(number)
-        assert house.engine.told == [], "its request goes on until the handler runs"
-        house.slot.begin(0, 0)
-        house.read(number)
-        assert house.engine.told == ["halt"]
-        assert house.signals.status == EXIT_ENDED
-        house.engine.halted = True
-        house.read(number)
-        assert house.engine.told == ["halt"]
-
-    def test_a_number_whose_handler_is_the_applications(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN)
-        house.read(signal.SIGTERM)
-        assert (house.engine.told, house.signals.status) == ([], 0)
-
     def test_in_their_order(self, house: House) -> None:
         house.signals.on_log = lambda: house.engine.told.append("log")
         house.read(
