@@ -162,7 +162,7 @@ class Engine(Reader):
         if lane.shelf is not None:
             lane.shelf.clear()
         while self.paused and not self.halted:
-            for fd in self.quiet.wait(-1):
+            for fd in self.quiet.wait(1000 if lane.index == 0 else -1):
                 if fd != self.bell:
                     self._other(fd, lane)
         if self.halted or (self.leaving and not lane.backlog and self._left(lane)):
@@ -188,7 +188,9 @@ class Engine(Reader):
         elif self.table or self.resume_at:
             timeout = 1000
         else:
-            timeout = -1
+            # Handlers of signals are the main thread's to run.  One that comes on its way to sleep
+            # is not run yet, and another thread may read what would have told of it.
+            timeout = 1000 if lane.index == 0 and self.threads > 1 else -1
             if self.shown:
                 self._show()
         poller = self.poller if lane.suspended == 0 or lane.poller is None else lane.poller

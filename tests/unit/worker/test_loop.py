@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import select
+import signal
 import socket
 import threading
 import time
@@ -48,6 +49,39 @@ def body(data: bytes) -> bytes:
 
 def get(path: str, more: str = "") -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: a\r\n{more}\r\n".encode()
+
+
+def test_a_handler_runs_though_its_signal_came_to_another_thread() -> None:
+    """Nothing wakes the main thread then, in which alone handlers run."""
+    made = Hall(echo, threads=2)
+    made.engine.start_accepting()
+    main, rescued = threading.get_ident(), threading.Event()
+    task = Path(f"/proc/self/task/{threading.get_native_id()}")
+
+    def asleep() -> bool:
+        return "epoll" in (task / "wchan").read_text()
+
+    def rescue() -> None:
+        rescued.set()
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    def send() -> None:
+        wait_until(asleep, DEADLINE, "the main thread sleeps")
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: made.engine.halt())
+    sender, timer = threading.Thread(target=send), threading.Timer(DEADLINE, rescue)
+    try:
+        sender.start()
+        timer.start()
+        made.engine.run(made.engine.lanes[0])
+        timer.cancel()
+        assert not rescued.is_set()
+    finally:
+        timer.cancel()
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+        made.close()
 
 
 class TestOrder:
