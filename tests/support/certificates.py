@@ -20,10 +20,14 @@ def make(directory: Path, name: str = "server", subject: str = "/CN=localhost") 
         pytest.skip("openssl is not installed")
     if not (directory / "ca.pem").exists():
         own = ("-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Authority")
-        _run(directory, "req", *own, *_CURVE)
+        _run(directory, "req", *own, "-addext", "keyUsage=critical,keyCertSign,cRLSign", *_CURVE)
     wanted = ("-keyout", f"{name}.key", "-out", f"{name}.csr", "-utf8", "-subj", subject)
     _run(directory, "req", *wanted, *_CURVE)
-    (directory / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    # Python 3.13 asks for the identifiers of RFC 5280.
+    (directory / "extensions").write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\n"
+        "basicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    )
     signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30")
     given = ("-in", f"{name}.csr", "-out", f"{name}.pem", "-extfile", "extensions")
     _run(directory, "x509", "-req", *given, *signed)
