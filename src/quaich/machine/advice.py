@@ -8,8 +8,8 @@ from quaich.machine import reportunit, scans
 from quaich.machine.system import DEBIAN, RHEL, System
 
 _SSHD = """\
-# SSH: keys instead of passwords. First make sure that your key lets you in, and keep this session
-# open until a second one works.
+# SSH: keys instead of passwords. First make sure that your key lets you in, and stay logged in
+# until it has let you in a second time.
 cat > /etc/ssh/sshd_config.d/10-keys-only.conf <<'END'
 PasswordAuthentication no
 KbdInteractiveAuthentication no

@@ -33,6 +33,7 @@ cdef class Engine(Reader):
     @cython.locals(fd=int)
     cdef bint _unusual(self, Lane lane) except -1
     cdef _guarded(self, Connection conn, Lane lane)
+    cdef int _longest(self, Lane lane) except -2
     @cython.locals(ready=list, timeout=int, poller=Poller, shelf=Shelf)
     cdef list _wait(self, Lane lane)
     cdef _other(self, int fd, Lane lane)

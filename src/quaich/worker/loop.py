@@ -162,7 +162,7 @@ class Engine(Reader):
         if lane.shelf is not None:
             lane.shelf.clear()
         while self.paused and not self.halted:
-            for fd in self.quiet.wait(1000 if lane.index == 0 else -1):
+            for fd in self.quiet.wait(self._longest(lane)):
                 if fd != self.bell:
                     self._other(fd, lane)
         if self.halted or (self.leaving and not lane.backlog and self._left(lane)):
@@ -180,6 +180,14 @@ class Engine(Reader):
             self.log.block(traceback.format_exc())
             self._reset(conn)
 
+    def _longest(self, lane: Lane) -> int:
+        """Milliseconds that a thread sleeps at most, -1 for any time.
+
+        Handlers of signals are the main thread's to run.  One that comes on its way to sleep is not
+        run yet, and another thread may read what would have told of it.
+        """
+        return 1000 if lane.index == 0 and self.threads > 1 else -1
+
     def _wait(self, lane: Lane) -> list[int]:
         if lane.backlog:
             timeout = 0
@@ -188,9 +196,7 @@ class Engine(Reader):
         elif self.table or self.resume_at:
             timeout = 1000
         else:
-            # Handlers of signals are the main thread's to run.  One that comes on its way to sleep
-            # is not run yet, and another thread may read what would have told of it.
-            timeout = 1000 if lane.index == 0 and self.threads > 1 else -1
+            timeout = self._longest(lane)
             if self.shown:
                 self._show()
         poller = self.poller if lane.suspended == 0 or lane.poller is None else lane.poller
