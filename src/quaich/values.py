@@ -105,7 +105,8 @@ else:
             for name, factory in factories.items():
                 if name not in values:
                     values[name] = factory()
-            if values.keys() != found.keys() or args:
+            twice = args and not given.keys().isdisjoint(positional[: len(args)])
+            if twice or len(args) > len(positional) or values.keys() != found.keys():
                 _check(self, args, given)
 
         return __init__

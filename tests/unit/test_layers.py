@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "quaich"
 LAYERS = {
     "errors": 0,
     "values": 0,
+    "patterns": 0,
     "sys": 1,
     "wire": 2,
     "config": 2,

@@ -5,6 +5,7 @@ compatible one; ``serve`` the modern one.  Everything heavy is imported by the c
 it, so that small commands start fast.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -151,10 +152,13 @@ def _start(argv: list[str], door: str) -> tuple[int, str]:
         from quaich.master.run import resume
 
         return resume(reload), ""
+    # Most of a start is reading modules, which leaves no garbage: nobody needs to look for some.
+    gc.disable()
     pending = consult.begin(door, argv, environ)
-    # Most of a start is reading modules: this process does its part while the other does.
+    # This process does its part while the other does.
     from quaich.master.run import start
 
+    gc.enable()
     reading = pending.wait()
     stdin = reading.stdin
     for text in reading.printed:

@@ -4,11 +4,11 @@
 with commas between them, and ``\\,`` for a comma inside a value, as uWSGI's key-value options do.
 """
 
-import re
 from collections.abc import Callable
 
 from quaich.config.kinds import Kind, Reading, Refused, is_false
 from quaich.config.suggest import nearest
+from quaich.patterns import pattern
 from quaich.values import dataclass, replace
 
 TERM = 15
@@ -28,7 +28,7 @@ _REFUSED = {
     "ns_pid": "namespaces are the service manager's",
     "notifypid": "nothing is told of a daemon's process id; use pidfile",
 }
-_COMMA = re.compile(r"(?<!\\),")
+_COMMA = pattern(r"(?<!\\),")
 
 
 @dataclass(frozen=True)

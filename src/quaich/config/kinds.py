@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from quaich.config import metrics, outlets
+from quaich.patterns import pattern
 from quaich.values import dataclass
 
 DEFAULT_KEEPALIVE = 75
@@ -24,12 +25,12 @@ AUTO = 0
 """The number of processes that stands for as many as there are processors."""
 
 _FALSE_WORDS = frozenset(("false", "off", "no", "0"))
-_NICENESS = re.compile(r"[ \t]*[+-]?[0-9]{1,2}[ \t]*")
-_SOCKET_MAP = re.compile(r"[0-9]{1,4}:[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*")
+_NICENESS = pattern(r"[ \t]*[+-]?[0-9]{1,2}[ \t]*")
+_SOCKET_MAP = pattern(r"[0-9]{1,4}:[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*")
 _TRUE_WORDS = frozenset(("", "true", "on", "yes", "1"))
-_NUMBER = re.compile(r"[ \t]*([+-]?)([0-9]+)(.*)", re.DOTALL)
-_COMMENT = re.compile(r"[ \t]+[;#]")
-_BLANK_AND_COMMENT = re.compile(r"[ \t][;#]")
+_NUMBER = pattern(r"[ \t]*([+-]?)([0-9]+)(.*)", re.DOTALL)
+_COMMENT = pattern(r"[ \t]+[;#]")
+_BLANK_AND_COMMENT = pattern(r"[ \t][;#]")
 # A number longer than this is no count, time or size of anything; it also bounds int().
 _MAX_DIGITS = 18
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from quaich.config.base import Diagnostic
 from quaich.config.codes import diagnose
 from quaich.config.suggest import nearest
+from quaich.patterns import pattern
 from quaich.values import dataclass
 
 NAMES = (
@@ -23,7 +24,7 @@ NAMES = (
 VAR = "var."
 METRIC = "metric."
 _SECRETS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PROXY_AUTHORIZATION")
-_VARIABLE = re.compile(r"%\(((?:(?!%\()[^)])*)\)")
+_VARIABLE = pattern(r"%\(((?:(?!%\()[^)])*)\)")
 
 
 @dataclass(frozen=True)

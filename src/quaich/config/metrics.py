@@ -7,8 +7,7 @@ A metric without a collector stays what it begins with.  What is not understood 
 whose text says what was expected.
 """
 
-import re
-
+from quaich.patterns import pattern
 from quaich.values import dataclass
 
 COUNTER, GAUGE, ABSOLUTE, ALIAS = 0, 1, 2, 3
@@ -20,9 +19,9 @@ _KEYS = (
     *("name", "oid", "type", "collector", "freq", "children", "alias", "initial_value"),
     *("reset_after_push", "arg1", "arg2", "arg3", "arg1n", "arg2n", "arg3n"),
 )
-_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
-_OID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_NAME = pattern(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_NUMBER = pattern(r"-?[0-9]{1,18}")
+_OID = pattern(r"[0-9]+(?:\.[0-9]+)*")
 
 
 @dataclass(frozen=True)

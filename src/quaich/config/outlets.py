@@ -13,6 +13,7 @@ ValueError, whose text says what was expected.
 
 import re
 
+from quaich.patterns import pattern
 from quaich.values import dataclass
 
 PUSHES = ("statsd", "socket", "file")
@@ -23,8 +24,8 @@ EXPECTED_THRESHOLD = "key=METRIC,value=NUMBER,alarm=NAME[,rate=SECONDS][,msg=TEX
 EXPECTED_ALARM = "NAME cmd:COMMAND, NAME log:, NAME udp:ADDRESS or NAME mail:ADDRESS"
 EXPECTED_FD_ALARM = "NAME FD[:OCTETS] [TEXT]"
 EXPECTED_LOG_ALARM = "NAME REGEX"
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_MAIL = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.=-]*(?:@[A-Za-z0-9.-]+)?")
+_NAME = pattern(r"[A-Za-z0-9_.-]+")
+_MAIL = pattern(r"[A-Za-z0-9_+.][A-Za-z0-9_+.=-]*(?:@[A-Za-z0-9.-]+)?")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Small judgements about what was written: comments in values, quotes, stray commas, places."""
 
-import re
+from quaich.patterns import pattern
 
-_TRAILING_COMMENT = re.compile(r"[ \t][;#]")
-_POSITION = re.compile(r"(:[0-9]+){1,2}$")
+_TRAILING_COMMENT = pattern(r"[ \t][;#]")
+_POSITION = pattern(r"(:[0-9]+){1,2}$")
 
 
 def shorten(text: str) -> str:

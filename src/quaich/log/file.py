@@ -7,15 +7,15 @@ QuaichError.
 
 import errno
 import os
-import re
 import socket
 import stat
 
 from quaich.errors import QuaichError
+from quaich.patterns import pattern
 from quaich.values import dataclass
 
 _ANOTHERS = "it is a link of another user's, which root does not follow"
-_ADDRESS = re.compile(r"([^/]*):([0-9]{1,5})")
+_ADDRESS = pattern(r"([^/]*):([0-9]{1,5})")
 
 
 @dataclass(frozen=True)

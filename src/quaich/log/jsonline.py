@@ -12,10 +12,11 @@ from json.encoder import encode_basestring_ascii
 from quaich.log.format import Process
 from quaich.log.request import Answered, Need
 from quaich.log.style import date
+from quaich.patterns import pattern
 
-_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_TRACE = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
-_STARTED = re.compile(r"(?:t=)?([0-9]{10})(?:\.([0-9]{1,6})|([0-9]{3}|[0-9]{6}))?")
+_ID = pattern(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_TRACE = pattern(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_STARTED = pattern(r"(?:t=)?([0-9]{10})(?:\.([0-9]{1,6})|([0-9]{3}|[0-9]{6}))?")
 _LONGEST_QUEUE = 3600.0
 
 

@@ -8,7 +8,6 @@ They end after the workers: requests that are being answered may need them.
 
 import contextlib
 import os
-import re
 import select
 import signal
 import stat
@@ -25,6 +24,7 @@ from quaich.master.fleet import Phase
 from quaich.master.side import BaseSide
 from quaich.master.vocabulary import Asked, Meaning
 from quaich.master.watch import changed, stamp
+from quaich.patterns import pattern
 from quaich.stats.figures import Daemon as Figure
 from quaich.sys import process
 from quaich.sys.process import describe_end
@@ -40,7 +40,7 @@ _TELLING = tuple(
     for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "WINCH")
 )
 # Between the words of these a shell has something to do once the program has ended.
-_COMPOUND = re.compile(r"[;&|(){}\n]|^\s*(\w+=|if |for |while |until |case |cd )")
+_COMPOUND = pattern(r"[;&|(){}\n]|^\s*(\w+=|if |for |while |until |case |cd )")
 
 
 def wanted(config: Config) -> tuple[Daemon, ...]:

@@ -8,12 +8,13 @@ it and nginx's workers are not root; for others the user's own run directory, or
 """
 
 import os
-import re
 import socket
 import stat
 from collections.abc import Iterator, Mapping
 
-_NAME = re.compile(r"([1-9][0-9]{0,9})\.sock")
+from quaich.patterns import pattern
+
+_NAME = pattern(r"([1-9][0-9]{0,9})\.sock")
 _MOST_SWEPT = 256
 
 

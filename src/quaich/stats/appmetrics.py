@@ -10,10 +10,10 @@ and neither is what would stand for one of the server's, but for those of the ro
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from quaich.patterns import pattern
 from quaich.stats.exposition import Family, Labels
 from quaich.values import dataclass, field
 
@@ -25,8 +25,8 @@ MOST = 20000
 
 OURS = ("uwsgi_", "quaich_")
 ROUTES = ("quaich_route_duration_seconds", "quaich_route_queue_seconds")
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_NAME = pattern(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL = pattern(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SUMS = {
     "counter": ("_total",),
     "histogram": ("_bucket", "_count", "_sum"),

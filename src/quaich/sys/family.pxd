@@ -42,38 +42,46 @@ cdef inline void c_release_memory() noexcept:
         trim(0)
 
 
-cdef inline int c_fork_away():
+cdef inline int c_fork_away(int count, list pids):
     cdef int fds[2]
-    cdef int between, child, failure
+    cdef int between, child, index, failure
     cdef ssize_t size
     if pipe2(fds, O_CLOEXEC) < 0:
-        return -c_errno
+        failure = c_errno
+        for index in range(count):
+            pids.append(-failure)
+        return -1
     PyOS_BeforeFork()
     between = c_fork_()
     if between == 0:
         # Nothing of Python runs in this one.
-        child = c_fork_()
-        if child != 0:
+        for index in range(count):
+            child = c_fork_()
+            if child == 0:
+                close(fds[0])
+                close(fds[1])
+                PyOS_AfterFork_Child()
+                return index
             if child < 0:
                 child = -c_errno
             write(fds[1], &child, sizeof(child))
-            _exit(0)
-        close(fds[0])
-        close(fds[1])
-        PyOS_AfterFork_Child()
-        return 0
-    failure = c_errno
+        _exit(0)
+    # One that is killed in between tells nothing more.
+    failure = c_errno if between < 0 else ECHILD
     PyOS_AfterFork_Parent()
     close(fds[1])
+    for index in range(count):
+        size = 0
+        if between > 0:
+            with nogil:
+                size = read(fds[0], &child, sizeof(child))
+                while size < 0 and c_errno == EINTR:
+                    size = read(fds[0], &child, sizeof(child))
+        pids.append(child if size == sizeof(child) else -failure)
+    close(fds[0])
     if between > 0:
         with nogil:
-            size = read(fds[0], &child, sizeof(child))
-            while size < 0 and c_errno == EINTR:
-                size = read(fds[0], &child, sizeof(child))
             # Where the application ignores SIGCHLD the call fails, after it has waited.
             while waitpid(between, NULL, 0) < 0 and c_errno == EINTR:
                 pass
-        # One that was killed in between has told nothing.
-        failure = ECHILD if size != sizeof(child) else -child if child < 0 else 0
-    close(fds[0])
-    return -failure if failure else child
+    return -1

@@ -7,6 +7,7 @@ end is on a page that is copied, and the interpreter touches many for a call.
 import errno
 import os
 import struct
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -28,19 +29,16 @@ def prctl(operation: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> Non
         raise OSError(error, f"prctl({operation}): {os.strerror(error)}")
 
 
-def fork_away() -> int:
-    """Fork a process that is an orphan at once, for who adopts orphans; its pid, or 0 in it.
+def fork_away(count: int, pids: list[int]) -> int:
+    """Fork processes that are orphans at once, for who adopts orphans; -1, or its index in each.
 
-    The process in between, its parent, has ended when this returns.  OSError where there can be no
-    more processes.
+    Their pids are added to ``pids``, a negative errno for one that cannot be.  The process in
+    between, the parent of them all, has ended when this returns.
     """
     if cython.compiled:
-        child: int = c_fork_away()  # type: ignore[name-defined]
-    else:
-        child = _fork_away()
-    if child < 0:
-        raise OSError(-child, os.strerror(-child))
-    return child
+        index: int = c_fork_away(count, pids)  # type: ignore[name-defined]
+        return index
+    return _fork_away(count, pids)
 
 
 def release_memory() -> None:
@@ -72,29 +70,33 @@ def _prctl(operation: int, *arguments: int) -> int:
     return 0
 
 
-def _fork_away() -> int:
-    report, reporter = os.pipe()
+def _fork_away(count: int, pids: list[int]) -> int:
     try:
-        between = os.fork()
-        if between == 0:
+        report, reporter = os.pipe()
+    except OSError as error:
+        pids += [-(error.errno or errno.EMFILE)] * count
+        return -1
+    between = _fork_or_error()
+    if between == 0:
+        os.close(report)
+        for index in range(count):
             child = _fork_or_error()
             if child == 0:
-                return 0
+                os.close(reporter)
+                return index
             os.write(reporter, _PID.pack(child))
-            os._exit(0)
-        os.close(reporter)
-        reporter = -1
-        told = os.read(report, _PID.size)
-    finally:
-        for fd in (report, reporter):
-            if fd >= 0:
-                os.close(fd)
-    try:
-        os.waitpid(between, 0)
-    except ChildProcessError:
-        pass  # the application ignores SIGCHLD: the call still waited
-    # One that was killed in between has told nothing.
-    return _PID.unpack(told)[0] if len(told) == _PID.size else -errno.ECHILD
+        os._exit(0)
+    os.close(reporter)
+    with open(report, "rb") as file:
+        told = file.read()
+    # One that was killed in between has not told everything.
+    pids += [pid for (pid,) in _PID.iter_unpack(told)]
+    pids += [between if between < 0 else -errno.ECHILD] * (count - len(told) // _PID.size)
+    if between > 0:
+        # Where the application ignores SIGCHLD the call fails, after it has waited.
+        with suppress(ChildProcessError):
+            os.waitpid(between, 0)
+    return -1
 
 
 def _fork_or_error() -> int:

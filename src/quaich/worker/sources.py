@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-_FRAME = re.compile(r'^ *File "(.+)", line [0-9]+', re.MULTILINE)
+from quaich.patterns import pattern
+
+_FRAME = pattern(r'^ *File "(.+)", line [0-9]+', re.MULTILINE)
 _COMPILED = (".pyc", ".pyo")
 
 

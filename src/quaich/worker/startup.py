@@ -5,8 +5,11 @@ The loader is imported by those who load: a master reads this module too, and on
 needs in its memory.
 """
 
+import gc
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from quaich.config.effective import Config
@@ -18,6 +21,10 @@ from quaich.wsgi import virtualenv
 
 if TYPE_CHECKING:
     from quaich.wsgi.loader import Apps
+
+# Objects, after which the garbage among them is looked for while an application is loaded: what a
+# load makes it mostly keeps, and every look for garbage reads all of it.
+_LOADED_BETWEEN = 50_000
 
 
 def identity(config: Config) -> privileges.Identity:
@@ -105,7 +112,8 @@ def _load_apps(config: Config, need_app: bool, log: Log) -> "Apps":
 
     started = time.monotonic()
     try:
-        apps = loader.load(config)
+        with _few_collections():
+            apps = loader.load(config)
         if config.chdir2 is not None:
             loader.change_directory(config, "chdir2", config.chdir2)
     except LoadError as error:
@@ -118,6 +126,20 @@ def _load_apps(config: Config, need_app: bool, log: Log) -> "Apps":
         f"mounted={names}"
     )
     return apps
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    before = gc.get_threshold()
+    # 0 means never.
+    fewer = (max(before[0], _LOADED_BETWEEN) if before[0] else 0, *before[1:])
+    gc.set_threshold(*fewer)
+    try:
+        yield
+    finally:
+        # The application may have set its own.
+        if gc.get_threshold() == fewer:
+            gc.set_threshold(*before)
 
 
 def _without(error: LoadError, need_app: bool, log: Log) -> "Apps":

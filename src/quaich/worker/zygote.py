@@ -7,7 +7,7 @@ ends at once, and the kernel re-parents the worker to the master, which is what 
 what it dies with.  A worker runs only after the master has been told of it: a worker that nobody
 knows cannot exist.
 
-    zygote        fork ─ tell master (Forked) ─ wait for the child ─ open the gate
+    zygote        fork ─ wait for the child ─ tell master (Forked) ─ open the gate
     in between         └ fork ─ exit
     worker                    └ wait at the gate ─ set up ─ try out ─ serve
 
@@ -18,7 +18,7 @@ With lazy-apps the zygote loads nothing, and each worker loads the application f
 
 What is in memory when a worker is forked is there once for all, until one process writes to it; and
 the interpreter writes to every object that it touches.  So all that can be is made or decided
-before, and workers that are asked for together are forked together: what the zygote does next, it
+before, and workers that are asked for at once are forked at once: what the zygote does next, it
 does for itself.
 
 The zygote ends when the master does: by the kernel's signal while it loads, and by the end of the
@@ -27,12 +27,14 @@ lifeline after, when it also removes the files that the master can no longer rem
 
 import atexit
 import contextlib
+import errno
 import gc
 import os
 import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
@@ -64,8 +66,8 @@ from quaich.wsgi import loader
 
 _GO = b"!"
 _DYING = 1.0
-_BREATH = 3
-"""Milliseconds of silence after which the master has asked for all that it wants at once."""
+_LONG = 1.0
+"""Seconds of loading, from which on a look for the garbage of it takes no time in comparison."""
 _UNHEARD = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -133,6 +135,7 @@ class Zygote:
     def run(self) -> int:
         """Load, report, fork on request until the master is gone; the exit status."""
         master = self._bootstrap.master
+        began = time.monotonic()
         try:
             if not process.die_with_parent(master):
                 return 1
@@ -156,7 +159,7 @@ class Zygote:
             self._report_failure(error)
             self._send(messages.LoadFailed(str(error), error.status))
             return error.status
-        return self._wait_for_work()
+        return self._wait_for_work(tidy=time.monotonic() - began > _LONG)
 
     def _load(self, prepared: bool) -> None:
         need_app = self._bootstrap.need_app
@@ -166,8 +169,11 @@ class Zygote:
             self._apps = startup.load(self._config, need_app, self._log)
         self._hooks = warm.find_hooks(self._config)
 
-    def _wait_for_work(self) -> int:
-        """As a zygote that has what it needs: say so, and fork until the master is gone."""
+    def _wait_for_work(self, tidy: bool) -> int:
+        """As a zygote that has what it needs: say so, and fork until the master is gone.
+
+        What is garbage by now stays for good, unless it is to be ``tidy``, which takes a moment.
+        """
         if self._is_astray():
             return 1
         for level, text in inherited.remarks(inherited.look(self._ours)):
@@ -183,7 +189,8 @@ class Zygote:
             signal.signal(number, _ignore)
         # What lives now lives as long as the workers: no collection may write to (and so copy)
         # these pages.
-        gc.collect()
+        if tidy:
+            gc.collect()
         gc.freeze()
         # Who puts a name into the interpreter's cache of attributes lets go of the one that was
         # there, and so writes to it, wherever that is.
@@ -274,7 +281,8 @@ class Zygote:
         poller.register(self._bootstrap.lifeline, select.POLLIN)
         asked: list[messages.Fork] = []
         while True:
-            ready = [fd for fd, _ in poller.poll(_BREATH if asked else None)]
+            # The first that is asked for is not kept waiting for the others.
+            ready = [fd for fd, _ in poller.poll(0 if asked else None)]
             if not ready:
                 self._fork(asked)
                 asked = []
@@ -337,29 +345,29 @@ class Zygote:
 
         Which of them were forked is returned.
         """
-        outcomes: list[int | str] = []
+        outcomes: list[int] = []
         gate, opener = -1, -1
         try:
             gate, opener = os.pipe()
-            for birth in births:
-                child = family.fork_away()
-                if child == 0:
-                    os.close(opener)
-                    self._pass(birth, gate)
-                outcomes.append(child)
         except OSError as error:
-            reason = (error.strerror or "").lower()
-            outcomes += [reason] * (len(births) - len(outcomes))
+            outcomes = [-(error.errno or errno.EMFILE)] * len(births)
+        else:
+            index = family.fork_away(len(births), outcomes)
+            if index >= 0:
+                os.close(opener)
+                self._pass(births[index], gate)
         for birth, outcome in zip(births, outcomes, strict=True):
-            told = birth.born(outcome) if isinstance(outcome, int) else birth.failed(outcome)
-            self._send(told)
+            failed = outcome < 0
+            self._send(
+                birth.failed(os.strerror(-outcome).lower()) if failed else birth.born(outcome)
+            )
         if gate >= 0:
             os.close(gate)
             # Whoever has ended already is past reading, and the master hears of that.
             with contextlib.suppress(BrokenPipeError):
                 os.write(opener, _GO * len(births))
             os.close(opener)
-        return [index for index, each in enumerate(outcomes) if isinstance(each, int)]
+        return [index for index, each in enumerate(outcomes) if each > 0]
 
     def _pass(self, birth: _Birth, gate: int) -> NoReturn:
         """In the new process: wait at the gate, then live."""
@@ -395,7 +403,7 @@ class Zygote:
         self._ours = self._ours | inherited.descriptors()
         if not self._config.lazy_apps:
             warm.serve(self._config, self._apps, message.count, self._log)
-        return self._wait_for_work()
+        return self._wait_for_work(tidy=True)
 
     def _work(self, slot: int, seat: int) -> int:
         self._log.belong(slot)

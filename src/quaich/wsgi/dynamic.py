@@ -9,13 +9,13 @@ changes the directory, the environment or the interpreter of a worker.
 
 import importlib.util
 import os
-import re
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from quaich.errors import LoadError
+from quaich.patterns import pattern
 from quaich.wsgi.target import App, Target, is_file
 
 LOADING = ("UWSGI_FILE", "UWSGI_SCRIPT", "UWSGI_MODULE")
@@ -28,7 +28,7 @@ CHANGING = (
     "UWSGI_TOUCH_RELOAD",
 )
 
-_NAME = re.compile(r"[^\W\d]\w*(\(\))?")
+_NAME = pattern(r"[^\W\d]\w*(\(\))?")
 
 Report = Callable[[LoadError], None]
 

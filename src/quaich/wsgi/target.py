@@ -16,6 +16,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from quaich.errors import LoadError
+from quaich.patterns import pattern
 from quaich.values import dataclass
 from quaich.wsgi import blame
 
@@ -26,8 +27,8 @@ DEFAULT_CALLABLE = "application"
 EVAL_NAME = "uwsgi_eval_config"
 FILES = (".py", ".wsgi")
 
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_CALLABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?")
+_MODULE = pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_CALLABLE = pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?")
 
 
 class _Source(importlib.machinery.SourceFileLoader):

@@ -1,5 +1,6 @@
 """Who a process becomes before it loads, and what is said of what it loads."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,42 @@ class TestLoading:
         assert startup.load(Config(), True, log) is apps
         assert log.lines[0] == "error: site.ini:3: module = app: no module named app"
         assert "application loaded seconds=" in log.lines[1]
+
+    @pytest.mark.parametrize(
+        ("before", "own", "during", "after"),
+        [
+            ((700, 10, 10), None, (50_000, 10, 10), (700, 10, 10)),
+            ((90_000, 5, 5), None, (90_000, 5, 5), (90_000, 5, 5)),
+            ((0, 10, 10), None, (0, 10, 10), (0, 10, 10)),
+            ((700, 10, 10), (1_000, 2, 3), (50_000, 10, 10), (1_000, 2, 3)),
+        ],
+        ids=["fewer", "few as it is", "none at all", "the application has its own"],
+    )
+    def test_garbage_is_looked_for_less_often(
+        self,
+        before: tuple[int, int, int],
+        own: tuple[int, int, int] | None,
+        during: tuple[int, int, int],
+        after: tuple[int, int, int],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        seen: list[Any] = []
+
+        def load(config: Config) -> Apps:
+            seen.append(gc.get_threshold())
+            if own:
+                gc.set_threshold(*own)
+            return Apps(None)
+
+        monkeypatch.setattr(loader, "load", load)
+        was = gc.get_threshold()
+        try:
+            gc.set_threshold(*before)
+            startup.load_prepared(Config(), True, Lines())
+            assert seen == [during]
+            assert gc.get_threshold() == after
+        finally:
+            gc.set_threshold(*was)
 
     def test_the_directory_after_loading(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

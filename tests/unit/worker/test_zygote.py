@@ -502,6 +502,19 @@ class TestInThisProcess:
         assert self.made.run() == 1
         assert not loaded
 
+    @pytest.mark.parametrize(("long", "tidy"), [(60.0, False), (0.0, True)])
+    def test_garbage_is_looked_for_after_a_long_load(
+        self, long: float, tidy: bool, told: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(zygote, "_LONG", long)
+        monkeypatch.setattr(process, "die_with_parent", lambda parent: True)
+        monkeypatch.setattr(zygote.resources, "claim", lambda config: None)
+        monkeypatch.setattr(zygote.startup, "drop_privileges", lambda config, log: None)
+        monkeypatch.setattr(zygote.Zygote, "_load", lambda self, prepared: None)
+        monkeypatch.setattr(zygote.Zygote, "_wait_for_work", lambda self, tidy: tidy)
+        self.made._bootstrap.generation = 1
+        assert self.made.run() is tidy
+
     def test_no_descriptor_for_the_gate(
         self, told: socket.socket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -518,12 +531,11 @@ class TestInThisProcess:
         self, told: socket.socket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The first lives, and the next worker of its slot is one that replaces it."""
-        pids = [4711]
 
-        def fork() -> int:
-            if not pids:
-                raise OSError(errno.ENOMEM, "Cannot allocate memory")
-            return pids.pop()
+        def fork(count: int, pids: list[int]) -> int:
+            assert count == 2
+            pids += [4711, -errno.ENOMEM]
+            return -1
 
         monkeypatch.setattr(family, "fork_away", fork)
         self.made._fork([Fork(1, 0), Fork(2, 0)])
@@ -547,7 +559,7 @@ class TestInThisProcess:
             passed.append((birth.name, gate))
             raise Passed
 
-        monkeypatch.setattr(family, "fork_away", lambda: 0)
+        monkeypatch.setattr(family, "fork_away", lambda count, pids: 0)
         monkeypatch.setattr(zygote.Zygote, "_pass", pass_)
         with pytest.raises(Passed):
             self.made._fork([Fork(1, 0)])

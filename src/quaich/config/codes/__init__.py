@@ -6,8 +6,6 @@ what is not supported, ``QX3xx`` what is accepted without effect or differs, ``Q
 longer given is not used again.  ``quaich explain`` and the reference page read nothing else.
 """
 
-import re
-
 from quaich.config.base import Diagnostic
 from quaich.config.codes import (
     environment,
@@ -20,6 +18,7 @@ from quaich.config.codes import (
     support,
 )
 from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
+from quaich.patterns import pattern
 
 __all__ = ["CODES", "ERROR", "NOTE", "WARNING", "Code", "diagnose"]
 
@@ -29,7 +28,7 @@ CODES = {
     for row in module.CODES
 } | {row.code: row for row in sorted((*nginx.CODES, *nginxsite.CODES), key=lambda row: row.code)}
 
-_POSITION = re.compile(r":([0-9]+)(?::([0-9]+))?$")
+_POSITION = pattern(r":([0-9]+)(?::([0-9]+))?$")
 
 
 def diagnose(
