@@ -46,8 +46,8 @@ done
 for name in apply command lint protocols rendered site; do
     same="$same nginx/test_$name.py"
 done
-for name in alarm bootstrap confine hooks inherited logswitch lounge messages naming output \
-    resources script signals sources startup warm zygote; do
+for name in alarm appmetrics bootstrap confine hooks inherited logswitch lounge messages naming \
+    output resources script signals sources startup warm zygote; do
     same="$same unit/worker/test_$name.py"
 done
 for name in bench cheaper check commands control daemons dev fifo hooks language likeness loggers \

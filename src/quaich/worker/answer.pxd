@@ -63,7 +63,7 @@ cdef class Answerer:
     @cython.locals(exchange=Exchange)
     cpdef abandon(self, Connection conn)
     @cython.locals(environ=dict)
-    cdef _route(self, Connection conn)
+    cdef _route(self, Connection conn, object routes)
     cdef _close_result(self, Connection conn)
     @cython.locals(first=bint, outcome=int)
     cdef int _failed(self, Connection conn, object error) except -1

@@ -324,8 +324,8 @@ class Answerer:
         self.slot.end(conn.home, conn.app_ended, exchange.sent + exchange.head_size)
         if self.timing and conn.app_ended >= conn.began:
             self.slot.took(conn.app_ended - conn.began)
-            if self.routes is not None and conn.environ is not None:
-                self._route(conn)
+            if self.routes is not None:
+                self._route(conn, self.routes)
         if self.left:
             self.left -= 1
             if self.left == 0:
@@ -336,13 +336,17 @@ class Answerer:
             return FLUSH
         return self.complete(conn, True)
 
-    def _route(self, conn: Connection) -> None:
+    def _route(self, conn: Connection, routes: Routes) -> None:
         environ = conn.environ
         assert environ is not None
         route = environ.get(ROUTE)
-        if route is not None and self.routes is not None:
+        if route is not None:
             took = conn.app_ended - conn.began
-            self.routes.took(route, took, environ.get("HTTP_X_REQUEST_START"), time.time())
+            try:
+                routes.took(route, took, environ.get("HTTP_X_REQUEST_START"), time.time())
+            except Exception as error:
+                # The reply is made: what the application named is no reason to break it.
+                self.failures.raised(conn, error, "the application's quaich.route raised")
 
     def complete(self, conn: Connection, at_home: bool) -> int:
         """Everything is with the kernel: close, log, and say what becomes of the connection.

@@ -91,9 +91,17 @@ class Publisher:
             os.close(fd)
 
     def start(self) -> None:
-        """Do so from now on."""
+        """Do so from now on; without effect where it is done already.
+
+        This may be in a request, which is not to fail for that.
+        """
+        if self._started:
+            return
         self._started = True
-        threading.Thread(target=self._run, name="quaich-metrics", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="quaich-metrics", daemon=True).start()
+        except RuntimeError as error:
+            self._log.warning(f"metrics are handed over at the worker's end only: {error}")
 
     def end(self) -> None:
         """Hand over last, if there ever was something."""
@@ -101,7 +109,6 @@ class Publisher:
             self.publish()
 
     def _run(self) -> None:
-        before = -1
         while True:
             begun = time.monotonic()
             served = self._served()
@@ -110,8 +117,7 @@ class Publisher:
             # Looked at each second, and handed over where there is news.
             until = begun + IDLE
             time.sleep(max(BUSY, _SHARE * took))
-            before = served
-            while self._served() == before and time.monotonic() < until:
+            while self._served() == served and time.monotonic() < until:
                 time.sleep(BUSY)
 
 

@@ -37,6 +37,9 @@ from quaich.wsgi.route import chooser
 
 Opening = Callable[[Connection], Filter | None]
 
+_LOOK = 0.1
+"""Seconds after which a worker that waits for its last threads looks whether it is to go on."""
+
 
 def open_doors(
     config: Config, listeners: Sequence[BoundListener], contexts: Mapping[int, Any]
@@ -220,14 +223,16 @@ def run_worker(
         threads.append(thread)
     engine.run(engine.lanes[0])
     mine.set(ACCEPTING, 0)
-    if lifeline is None and (lines := mine.left()):
-        # Of threads that the application has not come back from.
-        stage.log.write(lines)
+    for thread in threads:
+        # Who leaves may be told meanwhile to end at once.
+        while thread.is_alive() and not engine.halted:
+            thread.join(_LOOK)
     if engine.halted:
         engine.hand_over()
+        if lifeline is None and (lines := mine.left()):
+            # Of threads that the application has not come back from.
+            stage.log.write(lines)
     else:
-        for thread in threads:
-            thread.join()
         engine.close()
     return signals.status
 

@@ -45,7 +45,7 @@ cdef class Recorder:
     )
     cpdef begin(self, Connection conn)
     @cython.locals(
-        head=ReplyHead, r=Answered, now="unsigned long long", line=bytes, shelf=Shelf
+        head=ReplyHead, r=Answered, now="unsigned long long", line=bytes, slow=int, shelf=Shelf
     )
     cpdef finish(self, Connection conn, Exchange exchange, bint at_home)
 

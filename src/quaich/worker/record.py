@@ -4,8 +4,8 @@ What a client sent is taken down before the application is called, which may cha
 the line is made when the reply is with the kernel.  A write costs more than all the rest of it, so
 a worker that is busy with quick requests gathers its lines on a shelf and writes them together:
 when it has nothing else to do, when the shelf is full, or when the oldest is OLDEST.  A worker of
-which a request has taken LONG lately writes each line at once: what it is in next might keep the
-others waiting.
+which a request has taken LONG lately writes each line at once, behind what it has gathered: what it
+is in next might keep the others waiting.
 """
 
 import time
@@ -179,13 +179,17 @@ class Recorder:
         r.has_app = not conn.unserved
         # Said apart where it is compiled to a call of C's.
         line = self.plain.line(r) if self.plain is not None else self.lines.line(r)
-        if self.shelves is None or not at_home or self.slow:
-            if self.slow:
-                self.slow -= 1
-            self.log.write(line)
-        else:
+        slow = self.slow
+        if slow:
+            self.slow -= 1
+        if self.shelves is not None and at_home:
             shelf = self.shelves[conn.home]
-            shelf.put(line, now)
+            if not slow:
+                shelf.put(line, now)
+                return
+            # What was gathered before is older than this, and would wait for an idle moment.
+            shelf.clear()
+        self.log.write(line)
 
 
 def describe(conn: Connection) -> str:

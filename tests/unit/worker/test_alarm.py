@@ -75,6 +75,14 @@ def test_the_oldest_request_ends_it(watch: Watch) -> None:
     assert "harakiri core=1 age=5.0s harakiri=5s 192.0.2.7 GET /slow" in line
 
 
+def test_lines_that_were_gathered_are_not_lost(watch: Watch) -> None:
+    watch.slot.shelve(1, b"what waits\n")
+    watch.slot.begin(0, 990_000_000)
+    watch.run()
+    assert watch.log.lines[1:] == ["what waits"]
+    assert watch.events[-1] == EXIT_HARAKIRI
+
+
 def test_without_a_request_it_only_winds_up(watch: Watch) -> None:
     watch.run()
     assert watch.events == [("wound", 5 + INTERVAL / 2, True)] * 20

@@ -14,9 +14,10 @@ import pytest
 from quaich.stats.scoreboard import EXCEPTIONS, LANE_SINCE, LANE_WRITE_ERRORS, REQUESTS, SENT
 from quaich.worker.answer import ABORT, CLOSE, FLUSH, NEXT, SLOW, SUSPEND
 from quaich.worker.outbox import flush
+from quaich.worker.routes import Routes
 from quaich.wsgi.files import FileWrapper
 from tests.support import gateways, uwsgi
-from tests.support.desk import Desk, desk
+from tests.support.desk import DEADLINE, Desk, desk
 
 PLAIN = [("Content-Type", "text/plain")]
 BIG = b"x" * 400000
@@ -536,6 +537,69 @@ class TestBounds:
         with desk(giving([]), protocol="uwsgi", dynamic=shown.append) as here:
             here.ask(uwsgi.packet({**uwsgi.variables("/"), "UWSGI_FILE": "/f"}))
             assert [each["UWSGI_FILE"] for each in shown] == ["/f"]
+
+
+class Shown(Routes):
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+        self.seen: list[tuple[object, int, object, float]] = []
+
+    def took(self, route: object, micros: int, started: object, now: float) -> None:
+        self.seen.append((route, micros, started, now))
+
+
+class TestRoutes:
+    """How long requests take is counted by what the application says they are."""
+
+    def application(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] != "/nowhere":
+            environ["quaich.route"] = "/user/<id>"
+        start_response("200 OK", PLAIN)
+        return [b"a"]
+
+    def test_only_those_that_have_one(self) -> None:
+        routes = Shown()
+        with desk(self.application) as here:
+            here.answerer.routes = routes
+            before = time.time()
+            here.take(b"GET /user/7 HTTP/1.1\r\nHost: a\r\nX-Request-Start: t=1.5\r\n\r\n")
+            here.conn.began -= 5_000_000
+            assert here.answerer.answer(here.conn, 0, None) == NEXT
+            here.ask(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            [(route, took, started, now)] = routes.seen
+            assert (route, started) == ("/user/<id>", "t=1.5")
+            assert 5_000_000 <= took < 5_000_000 + DEADLINE * 1_000_000
+            assert before <= now <= time.time()
+
+    def test_not_where_nobody_asks(self) -> None:
+        routes = Shown()
+        with desk(self.application, timing=False) as here:
+            here.answerer.routes = routes
+            assert here.ask() == NEXT
+            assert routes.seen == []
+
+    def test_one_that_cannot_be_read_breaks_no_reply(self) -> None:
+        class Route:
+            def __str__(self) -> str:
+                raise LookupError("no such rule")
+
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            environ["quaich.route"] = Route()
+            start_response("200 OK", PLAIN)
+            return [b"a"]
+
+        routes = Routes(lambda: None)
+        with desk(application, recorded=True) as here:
+            here.answerer.routes = routes
+            assert here.ask() == NEXT
+            assert body(here.received()) == b"a"
+            assert "the application's quaich.route raised: GET /\n" in here.log.text
+            assert "LookupError: no such rule" in here.log.text
+            assert "quaich/worker" not in here.log.text
+            assert here.log.lines[-1].startswith("[pid: ")
+        assert list(routes.families()) == []
 
 
 class TestFastCGI:

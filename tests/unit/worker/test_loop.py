@@ -22,6 +22,7 @@ from quaich.sys.io import Acceptor, receive
 from quaich.worker import keeper, loop
 from quaich.worker.connection import LINGER, Connection
 from quaich.worker.reader import READ
+from quaich.worker.record import Shelf
 from tests.support import uwsgi
 from tests.support.desk import DEADLINE, GET, Hall, Interfering, ended, hall, reply_from, reset
 from tests.support.processes import wait_until
@@ -671,6 +672,29 @@ def test_a_thread_that_is_woken_in_vain() -> None:
         assert body(reply_from(client)) == b"/"
         wait_until(lambda: read, DEADLINE, "the signal")
         assert body(reply_from(here.client(GET))) == b"/"
+
+
+def test_lines_that_are_gathered_are_written_before_it_sleeps() -> None:
+    """And not while there is somebody to answer."""
+    seen: list[list[str]] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(list(here.log.lines))
+        shelf.put(f"line {len(seen)}\n".encode(), len(seen))
+        if len(seen) == 1:
+            # So that it is there when the loop looks again.
+            others.append(here.client(CLOSING))
+        return echo(environ, start_response)
+
+    others: list[socket.socket] = []
+    with hall(application) as here:
+        shelf = here.engine.lanes[0].shelf = Shelf(here.slot, 0, here.log)
+        first = here.client(CLOSING)
+        here.log.wait("line 2")
+        assert seen == [[], []]
+        assert here.log.lines == ["line 1\nline 2"], "together"
+        assert ended(first)
+        assert ended(others[0])
 
 
 def void(value: object) -> None:

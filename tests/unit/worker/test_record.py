@@ -1,15 +1,19 @@
 """What is said of a request, and of whose it is."""
 
+import socket
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from quaich.log.request import RequestLog
 from quaich.log.selection import Selection
-from quaich.worker.answer import CLOSE, NEXT
-from quaich.worker.record import SET_NAME, Recorder, describe
+from quaich.worker.answer import CLOSE, FLUSH, NEXT
+from quaich.worker.outbox import flush
+from quaich.worker.record import LONG, QUICK, SET_NAME, Recorder, describe
 from tests.support import uwsgi
-from tests.support.desk import Desk, desk
+from tests.support.desk import DEADLINE, Desk, desk
 
 NOTHING = Selection(False, False, False, 0, 0, False, False, False)
 REQUEST = b"GET /a?b HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n"
@@ -20,6 +24,11 @@ def hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     environ["REQUEST_METHOD"] = environ["REMOTE_ADDR"] = "changed"
     start_response("404 Not Found", [("X-A", "b")])
     return [b"hello"]
+
+
+def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"x" * 400000]
 
 
 def record(here: Desk, **more: Any) -> None:
@@ -98,6 +107,59 @@ def test_what_was_recorded_before_there_was_a_recorder() -> None:
     with desk(application) as here:
         assert here.ask(REQUEST) == NEXT
         assert not here.log.lines
+
+
+class TestGathering:
+    """A worker that is busy with quick requests writes their lines together."""
+
+    @pytest.fixture
+    def busy(self) -> Iterator[Desk]:
+        """One line is gathered."""
+        with desk(hello, threads=2) as here:
+            record(here, gathering=True)
+            ends = time.monotonic() + DEADLINE
+            asked = 0
+            while not here.slot.shelved(0):
+                assert time.monotonic() < ends
+                here.ask(REQUEST)
+                here.received()
+                asked += 1
+            # More, where one of them took long.
+            assert asked > QUICK
+            assert len(here.log.lines) == asked - 1
+            here.log.lines.clear()
+            yield here
+
+    def test_on_the_shelf_of_the_thread(self, busy: Desk) -> None:
+        busy.ask(REQUEST.replace(b"/a", b"/other"), thread=1)
+        assert b" GET /a?b " in busy.slot.shelved(0)
+        assert busy.slot.shelved(0).count(b"\n") == 1
+        assert b" GET /other?b " in busy.slot.shelved(1)
+        assert not busy.log.lines
+
+    def test_what_another_thread_sends_to_its_end_is_written(self, busy: Desk) -> None:
+        """Of a shelf its own thread takes what is there."""
+        before = busy.slot.shelved(0)
+        busy.answerer.application = large
+        busy.server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        assert busy.ask(REQUEST) == FLUSH
+        while not flush(busy.conn):
+            busy.received()
+        assert busy.answerer.complete(busy.conn, False) == NEXT
+        assert busy.slot.shelved(0) == before
+        [line] = busy.log.lines
+        assert "generated 400000 bytes" in line
+
+    def test_a_long_request_brings_them_out_before_it(self, busy: Desk) -> None:
+        """The worker may be kept from the others, and with more of them is never idle."""
+        busy.take(REQUEST.replace(b"/a", b"/long"))
+        busy.conn.began -= LONG + 1
+        assert busy.answerer.answer(busy.conn, 0, None) == NEXT
+        assert busy.slot.shelved(0) == b""
+        assert [line.split("] ")[2][:9] for line in busy.log.lines] == ["GET /a?b ", "GET /long"]
+        busy.ask(REQUEST)
+        assert busy.slot.shelved(0) == b"", "the next may take long too"
+        assert len(busy.log.lines) == 3
 
 
 class TestDescribe:

@@ -172,6 +172,16 @@ class TestLeaving:
         assert exits == [EXIT_ENDED]
         assert house.engine.told == ["leave", "hand_over"]
         assert house.abandoned == [True]
+        assert not house.log.lines
+
+    def test_at_once_with_lines_that_were_gathered(self, house: House, exits: list[int]) -> None:
+        house.slot.begin(0, 1000)
+        house.slot.shelve(0, b"one\n")
+        house.slot.shelve(1, b"two\n")
+        with pytest.raises(Ended):
+            house.comes(signal.SIGTERM)
+        assert house.log.lines == ["one\ntwo"]
+        assert house.slot.left() == b"", "the master has nothing to write"
 
 
 class TestStacks:

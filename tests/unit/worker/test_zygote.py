@@ -18,6 +18,7 @@ from quaich import __version__
 from quaich.config.effective import Config
 from quaich.log.board import Board
 from quaich.net.listen import BoundListener
+from quaich.stats.appmetrics import read
 from quaich.stats.scoreboard import ACCEPTING, Scoreboard
 from quaich.sys import family, process
 from quaich.sys.process import adopt_orphans
@@ -32,6 +33,7 @@ from quaich.worker.messages import (
     Loaded,
     LoadFailed,
     Message,
+    Metrics,
     Modules,
     NotReady,
     Ready,
@@ -393,6 +395,28 @@ class TestForking:
         ours.close()
         os.kill(pid, signal.SIGHUP)
         assert master.wait_worker(pid) == 17
+
+    def test_what_a_worker_counts_is_handed_over(self, master: Master) -> None:
+        """With the first request that has a route, and what came since when it leaves."""
+        (master.directory / "app.py").write_text(
+            HELLO.replace("    start", "    environ['quaich.route'] = '/a'\n    start", 1)
+        )
+        master.load(stats=("127.0.0.1:0",))
+        pid = master.fork()
+        assert master.serves()
+        assert self.counted(master) == 1
+        assert master.serves()
+        os.kill(pid, signal.SIGHUP)
+        assert master.wait_worker(pid) == 17
+        assert self.counted(master) == 2
+
+    def counted(self, master: Master) -> float:
+        packet, [fd], _, _ = socket.recv_fds(master.channel, LIMIT, 1)
+        assert decode(packet) == Metrics(1)
+        groups = read(os.pread(fd, 65536, 0))
+        os.close(fd)
+        [series] = groups["quaich_route_duration_seconds"].series.values()
+        return series["_count", (("route", "/a"),)]
 
     def test_a_worker_of_somebody_else_does_not_live(self, tmp_path: Path) -> None:
         """It waits at the gate until its master knows it, and its master is not its parent."""

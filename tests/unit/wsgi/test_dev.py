@@ -1,7 +1,10 @@
 """The application of ``quaich dev``: whom it shows a traceback, which files it serves."""
 
 import io
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,8 @@ from wsgiref.util import FileWrapper, setup_testing_defaults
 
 import pytest
 
-from quaich.wsgi.dev import Dev, is_local
+from quaich.wsgi.dev import Dev, create, is_local
+from tests.support.server import environment
 
 LOCAL = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:8000"}
 
@@ -100,6 +104,34 @@ def test_what_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "SystemExit: tea" in capsys.readouterr().err
 
 
+def test_a_module_of_several_applications(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dev_several.py").write_text("applications = {'/shop': print, '/blog': print}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        app = Dev("dev_several", [])
+    finally:
+        sys.modules.pop("dev_several", None)
+    status, _, page = ask(app, environ("/shop"))
+    assert status.startswith("500")
+    assert b"dev_several: it has no single application" in page
+    assert capsys.readouterr().err == "error: dev_several: it has no single application\n"
+
+
+def test_what_the_environment_names(
+    load: Callable[[str], Dev], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load("start('200 OK', [])\nreturn [b'app']")
+    monkeypatch.setenv("QUAICH_DEV_APP", f"{tmp_path}/it.py:application")
+    monkeypatch.delenv("QUAICH_DEV_STATIC", raising=False)
+    assert ask(create(), environ("/static/a.css"))[2] == b"app"
+    monkeypatch.setenv("QUAICH_DEV_STATIC", json.dumps([["/static/", f"{tmp_path}/files"]]))
+    app = create()
+    assert ask(app, environ("/static/a.css"))[2] == b"body {}"
+    assert ask(app, environ("/"))[2] == b"app"
+
+
 def test_answers_pass(load: Callable[[str], Dev]) -> None:
     app = load("start('201 Created', [('A', 'b')])\nreturn [environ['PATH_INFO'].encode()]")
     assert ask(app, environ("/p")) == ("201 Created", {"A": "b"}, b"/p")
@@ -140,6 +172,11 @@ def test_the_iterable_is_closed(load: Callable[[str], Dev]) -> None:
     assert given["closed"] == 1
 
 
+def test_an_iterable_that_has_no_end_to_be_told_of(load: Callable[[str], Dev]) -> None:
+    app = load("start('200 OK', [])\nreturn map(bytes.upper, [b'x', b'y'])")
+    assert ask(app, environ()) == ("200 OK", {}, b"XY")
+
+
 FRAMEWORKS = {
     "flask": "import flask\napplication = flask.Flask('it')\n@application.get('/')\n",
     "bottle": "import bottle\napplication = bottle.Bottle()\n@application.get('/')\n",
@@ -155,3 +192,67 @@ def test_frameworks_hand_exceptions_on(name: str, tmp_path: Path) -> None:
     setup_testing_defaults(given)
     _, _, page = ask(Dev(f"{tmp_path}/it.py:application", []), given)
     assert b"ValueError: out of tea" in page
+
+
+DJANGO = """
+from django.conf import settings
+
+SETTINGS = dict(
+    DEBUG={debug}, SECRET_KEY="x", ROOT_URLCONF=__name__, STATIC_URL="/static/",
+    ALLOWED_HOSTS=["*"], INSTALLED_APPS=["django.contrib.staticfiles", "shop"],
+)
+urlpatterns = []
+{configure}
+"""
+# A process has one Django.
+ASK = """
+import sys, wsgiref.util
+from quaich.wsgi.dev import create
+
+app = create()
+for path in sys.argv[1:]:
+    environ = {"PATH_INFO": path}
+    wsgiref.util.setup_testing_defaults(environ)
+    result = app(environ, lambda status, headers, info=None: print(path, status[:3]))
+    print(b"".join(result).decode())
+"""
+SERVED = """settings.configure(**SETTINGS)
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()"""
+NOT_CONFIGURED = """def application(environ, start):
+    start("200 OK", [])
+    return [b"app"]"""
+
+
+@pytest.mark.parametrize(
+    ("debug", "configure", "answers", "said"),
+    [
+        (True, SERVED, "/static/shop.css 200\nbody {}\n", ""),
+        (False, SERVED, "/static/shop.css 404\n", ""),
+        (
+            *(True, NOT_CONFIGURED, "/static/shop.css 200\napp\n"),
+            "warning: Django's static files are not served: Requested setting DEBUG, ",
+        ),
+    ],
+    ids=["debugged", "as in production", "not configured"],
+)
+def test_the_static_files_of_django(
+    debug: bool, configure: str, answers: str, said: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("django")
+    (tmp_path / "it.py").write_text(DJANGO.format(debug=debug, configure=configure))
+    (tmp_path / "shop" / "static").mkdir(parents=True)
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "static" / "shop.css").write_text("body {}")
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, "/static/shop.css"],
+        cwd=tmp_path,
+        env=environment({"QUAICH_DEV_APP": "it.py:application"}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.startswith(answers)
+    assert done.stderr.startswith(said)
+    assert said or "warning" not in done.stderr
