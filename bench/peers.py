@@ -226,8 +226,8 @@ def floor(program: Path) -> Peer:
         "native/floor.c: parses nothing and calls nothing, the kernel's price",
         protocols=("http", "uwsgi"),
         only=(
-            *("hello", "10k", "close", "1m", "file", "chunks"),
-            *("nginx-uwsgi-tcp", "nginx-uwsgi-unix"),
+            *("hello", "10k", "close", "post64k", "post10m", "1m", "file", "chunks", "idle"),
+            *("nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
         ),
     )
 

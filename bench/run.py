@@ -77,7 +77,10 @@ class Bench:
         home.mkdir()
         home.chmod(0o755)
         ask = Ask(setup, free_port(), home)
-        env = {} if peer.name == peers.QUAICH.name else {"PYTHONPATH": str(peers.SCENES)}
+        env = {"PYTHONPATH": str(peers.SCENES)}
+        if peer.name == peers.QUAICH.name:
+            # It runs in an environment of its own; the application's packages are the peers'.
+            env = {"PYTHONPATH": str(peers.site())} if setup.packages else {}
         server = Server(peer.argv(ask), cwd=peers.SCENES, output=home / "output", env=env)
         running = Running(peer, peers.of(peer), server, ask.port)
         if setup.nginx:
@@ -111,7 +114,10 @@ class Bench:
                 continue
             row = report.Row(one.peer.name, one.version)
             keeps = one.peer.keeps or one.nginx is not None
-            row.problem, row.remark = answers.check(scenario, one.port, keeps, one.ended)
+            if one.peer.name == FLOOR and scenario.post:
+                row.remark = "reads the body, and does not look at it"
+            else:
+                row.problem, row.remark = answers.check(scenario, one.port, keeps, one.ended)
             row.problem = one.failed or row.problem
             rows.append((one, row))
         for number in range(self.rounds):
@@ -207,6 +213,24 @@ def contestants(names: list[str], directory: Path) -> tuple[list[Peer], dict[str
     return found, absent
 
 
+def alone(setups: list[Setup]) -> dict[str, str]:
+    """What the applications of frameworks cost without a server."""
+    told = {}
+    for setup in setups:
+        if setup.packages:
+            argv = [str(peers.ROOT / "bench" / "alone.py"), setup.module, "3000"]
+            done = subprocess.run(
+                [str(peers.VENV / "bin" / "python"), *argv],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            price = done.stdout.strip() or "not known"
+            told[setup.name] = f"the application alone, called in a loop: {price} µs a request"
+    return told
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     comma = "comma-separated"
@@ -253,6 +277,8 @@ def main() -> int:
             return 2
         if not peers.speaks_fastcgi():
             scenarios = [each for each in scenarios if each.setup.protocol != "fastcgi"]
+        for each in dict.fromkeys(p for s in scenarios for p in s.setup.packages):
+            absent |= peers.install([each])
         bench = Bench(options, directory)
         before = os.getloadavg()[0]
         setups = list(dict.fromkeys(each.setup for each in scenarios))
@@ -268,7 +294,7 @@ def main() -> int:
         "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
         "took_seconds": round(time.monotonic() - began),
         "left_out": absent,
-        "notes": {each.name: each.note for each in wanted if each.note},
+        "notes": {each.name: each.note for each in wanted if each.note} | alone(setups),
     }
     found = {each.name: report.summaries(rows[each.name]) for each in scenarios}
     text = report.document(run, scenarios, found)

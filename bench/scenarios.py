@@ -35,6 +35,7 @@ class Setup:
     unix: bool = False
     nginx: bool = False
     peers: tuple[str, ...] = ()  # these alone, for what would not tell more of the others
+    packages: tuple[str, ...] = ()  # what the application needs
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ PLAIN = Setup("plain")
 LOGGED = Setup("logged", log=True)
 THREADS = Setup("threads", threads=8)
 WEB = ("quaich", "uwsgi-router", "gunicorn-sync", "gunicorn-gthread", "granian", "bjoern")
-FLASK = Setup("flask", "flask_page", peers=(*WEB, "waitress", "fastwsgi"))
-DJANGO = Setup("django", "django_page", peers=(*WEB, "waitress", "fastwsgi"))
+FLASK = Setup("flask", "flask_page", peers=(*WEB, "waitress", "fastwsgi"), packages=("flask",))
+DJANGO = Setup("django", "django_page", peers=(*WEB, "waitress", "fastwsgi"), packages=("django",))
 FLOOR = "floor"
 GATEWAYS = ("quaich", "uwsgi", FLOOR)
-UPSTREAMS = ("quaich", "gunicorn-gthread", "granian", "bjoern", "waitress")
+UPSTREAMS = ("quaich", "gunicorn-gthread", "granian", "bjoern", "waitress", FLOOR)
 NGINX_TCP = Setup("nginx-uwsgi-tcp", protocol="uwsgi", nginx=True, peers=GATEWAYS)
 NGINX_UNIX = Setup("nginx-uwsgi-unix", protocol="uwsgi", unix=True, nginx=True, peers=GATEWAYS)
 NGINX_HTTP = Setup("nginx-http", nginx=True, peers=UPSTREAMS)

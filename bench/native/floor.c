@@ -3,7 +3,8 @@
  * Usage: floor PORT, or floor PATH of a UNIX socket.  The path of a request chooses the answer: /10k has 10,240 octets, /1m and /file have a MiB
  * (of one block of memory, and by sendfile), /chunks has 16 pieces of 1 KiB with a write each, as
  * PEP 3333 wants it; everything else is "Hello world", after which the connection is closed if the
- * request says so, or is a uwsgi packet.  It parses nothing and survives no client but the benchmark's; what it costs
+ * request says so, or is a uwsgi packet.  A POST is answered when its body has been read, to one place
+ * over and over.  It parses nothing more and survives no client but the benchmark's; what it costs
  * is the kernel's price, below which no server gets. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,7 +24,7 @@
 
 #define PIECES 17
 #define MEGABYTE (1 << 20)
-#define MOST 1024
+#define MOST 4096
 
 /* An answer: what is written, one piece after the other, and what of the file follows. */
 struct answer {
@@ -40,7 +41,7 @@ static struct answer farewell;
 /* What a connection has still to be given. */
 static struct {
     const struct answer *answer;
-    size_t written;
+    size_t written, missing;
     int piece;
 } open_[MOST];
 static char *megabyte;
@@ -110,6 +111,14 @@ static int give(int fd) {
     return 1;
 }
 
+/* Take what is here of a body. */
+static void take(int fd) {
+    static char body[262144];
+    ssize_t got;
+    while (open_[fd].missing && (got = read(fd, body, sizeof body)) > 0)
+        open_[fd].missing -= (size_t)got;
+}
+
 int main(int argc, char **argv) {
     const char *where = argv[argc - 1];
     int one = 1, local = where[0] == '/', poll = epoll_create1(0);
@@ -119,7 +128,7 @@ int main(int argc, char **argv) {
     struct sockaddr_un path = {.sun_family = AF_UNIX};
     strncpy(path.sun_path, where, sizeof path.sun_path - 1);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[64];
-    static char request[65536];
+    static char request[16384];
     prepare();
     signal(SIGPIPE, SIG_IGN);
     if (!local) {
@@ -148,10 +157,12 @@ int main(int argc, char **argv) {
                 continue;
             }
             if (fresh)
-                open_[fd].answer = NULL;
+                open_[fd].answer = NULL, open_[fd].missing = 0;
+            take(fd);
             if (!open_[fd].answer) {
                 ssize_t got = read(fd, request, sizeof request - 1);
                 if (got > 0) {
+                    char *length, *end;
                     request[got] = 0;
                     while (kind < HELLO &&
                            strncmp(request + 4, answers[kind].path, strlen(answers[kind].path)))
@@ -160,12 +171,17 @@ int main(int argc, char **argv) {
                                            ? &farewell
                                            : &answers[kind];
                     open_[fd].piece = 0, open_[fd].written = 0;
+                    if (request[0] == 'P' && (length = strstr(request, "Content-Length: ")) &&
+                        (end = strstr(request, "\r\n\r\n")))
+                        open_[fd].missing =
+                            strtoul(length + 16, NULL, 10) - (size_t)(request + got - end - 4);
                 } else if (got == 0) {
                     close(fd);
                     continue;
                 }
+                take(fd);
             }
-            if (!give(fd)) {
+            if (!open_[fd].missing && !give(fd)) {
                 close(fd);
                 continue;
             }
