@@ -1,7 +1,14 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 from libc.string cimport memcpy, memset
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+
+cdef extern from "Python.h":
+    PyObject *c_new_bytes "PyBytes_FromStringAndSize"(const char *start, Py_ssize_t size)
+    char *c_start_of "PyBytes_AS_STRING"(PyObject *octets)
+    int _PyBytes_Resize(PyObject **octets, Py_ssize_t size)
 
 cdef extern from "errno.h":
     int errno
@@ -71,19 +78,34 @@ cdef inline object c_receive(int fd, Py_ssize_t size, int flags):
     # Small reads keep the interpreter lock: the call cannot block, and releasing costs more.
     cdef char small[16384]
     cdef ssize_t n
-    cdef bytes big
+    cdef PyObject *big
+    cdef object octets
     cdef char *target
     if size <= 16384:
         n = recv(fd, small, size, MSG_DONTWAIT | flags)
         if n >= 0:
             return PyBytes_FromStringAndSize(small, n)
     else:
-        big = PyBytes_FromStringAndSize(NULL, size)
-        target = PyBytes_AS_STRING(big)
+        big = c_new_bytes(NULL, size)
+        if big == NULL:
+            raise MemoryError
+        target = c_start_of(big)
         with nogil:
             n = recv(fd, target, size, MSG_DONTWAIT | flags)
-        if n >= 0:
-            return big if n == size else big[:n]
+        if n > 0:
+            # Nobody else has it yet, so it can be shortened where it is.
+            if n != size and _PyBytes_Resize(&big, n) < 0:
+                raise MemoryError
+            octets = <object> big
+            Py_XDECREF(big)
+            return octets
+        if n < 0 and errno != EAGAIN and errno != EINTR:
+            try:
+                PyErr_SetFromErrno(OSError)
+            finally:
+                Py_XDECREF(big)
+        Py_XDECREF(big)
+        return b"" if n == 0 else None
     if errno == EAGAIN or errno == EINTR:
         return None
     PyErr_SetFromErrno(OSError)

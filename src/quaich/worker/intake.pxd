@@ -14,6 +14,8 @@ cpdef enum:
     CONTINUE = 2
     TEMPLATES = 64
     LONGEST_TEMPLATE = 4096
+    LARGE = 16777216
+    IN_MEMORY = 33554432
 
 
 cdef class Template:
@@ -32,6 +34,7 @@ cdef class Intake:
     cdef readonly Py_ssize_t head_limit
     cdef readonly long long body_limit
     cdef readonly long long memory
+    cdef public long long held
     cdef readonly object trust
 
     @cython.locals(used=Py_ssize_t)
@@ -58,6 +61,8 @@ cdef class Intake:
     @cython.locals(size=Py_ssize_t, end="long long")
     cdef Py_ssize_t _gather(self, Connection conn, bytes data, Py_ssize_t start) except? -3
     cdef _keep(self, Connection conn, bytes piece)
+    @cython.locals(room="long long")
+    cdef object _spool(self, Connection conn)
     @cython.locals(environ=dict, body=list)
     cdef int _complete(self, Connection conn) except -1
     cdef int _aborted(self, Connection conn) except -1

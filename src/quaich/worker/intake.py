@@ -3,7 +3,7 @@
 No socket, no clock: the loop feeds what it received.  An application is called only for a request
 that is complete, so a client that is slow or vanishes in the middle never costs a thread, and a cut
 body is never mistaken for a short one.  A body up to ``memory`` octets is kept in memory, a longer
-one in a temporary file.
+one too while the worker has little of such (``Room``), or else in a temporary file.
 """
 
 from io import BytesIO
@@ -49,6 +49,12 @@ if not cython.compiled:
     LONGEST_TEMPLATE = 4096
     """Octets of a head that is remembered."""
 
+    LARGE = 16777216
+    """Octets of a body that never goes to memory: who sends more can wait for a disk."""
+
+    IN_MEMORY = 33554432
+    """Octets of large bodies that a worker has in memory at a time; what is more goes to disk."""
+
 
 class Template:
     """A head as it was received, and, once the same fields came again, what they became.
@@ -70,6 +76,23 @@ class Template:
         self.port = ""
 
 
+class Room(BytesIO):
+    """A large body in memory, of which there is a limit for all that a worker has at a time."""
+
+    def __init__(self, intake: "Intake", size: int) -> None:
+        # Taken at once, where it is not given to somebody else in between.
+        super().__init__(bytes(size))
+        self._intake = intake
+        self._size = size
+        intake.held += size
+
+    def close(self) -> None:
+        """Give the room back."""
+        self._intake.held -= self._size
+        self._size = 0
+        super().close()
+
+
 class Intake:
     """Limits in octets: ``head_limit`` for a head or packet (``buffer-size``), ``body_limit`` for
     a body (``limit-post``, 0 for none), ``memory`` before a body goes to disk (``post-buffering``);
@@ -84,6 +107,7 @@ class Intake:
         self.memory = memory
         self.trust = trust
         self.templates: list[Template | None] = [None] * TEMPLATES
+        self.held = 0
 
     def feed(self, conn: Connection, data: bytes) -> int:
         """Take what arrived; MORE, READY or CONTINUE.  Raises ProtocolError, after which the
@@ -350,12 +374,19 @@ class Intake:
             conn.body = []
         try:
             if conn.spool is None:
-                import tempfile
-
-                conn.spool = tempfile.TemporaryFile(prefix="quaich-body-")
+                conn.spool = self._spool(conn)
             conn.spool.write(piece)
         except OSError as error:
             raise _no_room(error) from error
+
+    def _spool(self, conn: Connection) -> Any:
+        """Where a body goes that is more than is kept in memory for each client."""
+        room = conn.body_size + conn.missing
+        if conn.decoder is None and room <= LARGE and self.held + room <= IN_MEMORY:
+            return Room(self, room)
+        import tempfile
+
+        return tempfile.TemporaryFile(prefix="quaich-body-")
 
     def _complete(self, conn: Connection) -> int:
         environ = conn.environ

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from quaich.errors import ProtocolError
 from quaich.net.trust import Trust
 from quaich.worker.connection import HEAD, Connection
-from quaich.worker.intake import CONTINUE, MORE, READY, Intake, drop_spool, start_over
+from quaich.worker.intake import (
+    CONTINUE,
+    IN_MEMORY,
+    LARGE,
+    MORE,
+    READY,
+    Intake,
+    Room,
+    drop_spool,
+    start_over,
+)
 from tests.corpus import reader
 from tests.support import uwsgi
 from tests.support.intake import ADDRESS, FIXED, Seen, connection
@@ -227,12 +237,17 @@ class TestSpool:
         conn = connection()
         return Intake(65535, 0, 10), conn
 
-    def test_a_long_body_is_a_file_and_is_closed(self) -> None:
+    @pytest.mark.parametrize("held", [0, IN_MEMORY - 19])
+    def test_a_long_body_is_a_file_and_is_closed(self, held: int) -> None:
+        """In memory, or on disk where others have so much of that."""
         intake, conn = self.conn()
+        intake.held = held
         assert intake.feed(conn, self.HEAD + b"0123456789") == MORE
         assert conn.spool is None
         assert intake.feed(conn, b"0123456789") == READY
         spool = conn.spool
+        assert isinstance(spool, Room) == (held == 0)
+        assert intake.held == (held or 20)
         assert conn.environ is not None
         assert conn.environ["wsgi.input"] is spool
         assert spool.readline(5) == b"01234"
@@ -240,6 +255,39 @@ class TestSpool:
         assert spool.closed
         assert conn.spool is None
         assert conn.state == HEAD
+        assert intake.held == held
+
+    def test_the_room_is_given_back_once(self) -> None:
+        """Also where the application has closed it, or the client goes in between."""
+        intake, conn = self.conn()
+        assert intake.feed(conn, self.HEAD + b"0123456789" * 2) == READY
+        conn.spool.close()
+        assert intake.held == 0
+        drop_spool(conn)
+        assert intake.held == 0
+        cut = connection()
+        assert intake.feed(cut, self.HEAD + b"0123456789a") == MORE
+        assert intake.held == 20
+        drop_spool(cut)
+        assert intake.held == 0
+
+    @pytest.mark.parametrize(
+        ("fields", "first"),
+        [
+            (f"Content-Length: {LARGE + 1}".encode(), b"01234567890"),
+            (b"Transfer-Encoding: chunked", b"b\r\n01234567890\r\n"),
+        ],
+    )
+    def test_what_is_too_large_or_of_no_length_is_on_disk(
+        self, fields: bytes, first: bytes
+    ) -> None:
+        intake, conn = self.conn()
+        head = b"POST / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n\r\n"
+        assert intake.feed(conn, head + first) == MORE
+        assert conn.spool is not None
+        assert not isinstance(conn.spool, Room)
+        assert intake.held == 0
+        drop_spool(conn)
 
     @pytest.mark.parametrize("failing", ["write", "seek"])
     def test_a_full_disk_is_a_refusal(self, failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +308,7 @@ class TestSpool:
 
         monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
         intake, conn = self.conn()
+        intake.held = IN_MEMORY
         with pytest.raises(ProtocolError, match="no room") as caught:
             intake.feed(conn, self.HEAD + b"0123456789" * 2)
         assert caught.value.status == 503

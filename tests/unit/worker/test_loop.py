@@ -21,6 +21,7 @@ from quaich.stats.scoreboard import LANE_READ_ERRORS, LANE_WRITE_ERRORS
 from quaich.sys.io import Acceptor, receive
 from quaich.worker import keeper, loop
 from quaich.worker.connection import LINGER, Connection
+from quaich.worker.intake import IN_MEMORY
 from quaich.worker.reader import READ
 from quaich.worker.record import Shelf
 from tests.support import uwsgi
@@ -549,6 +550,8 @@ class TestEnds:
         monkeypatch.setattr("tempfile.TemporaryFile", make)
         head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n"
         with hall(echo, memory=10) as here:
+            # So that it goes to no memory.
+            here.engine.intake.held = IN_MEMORY
             client = here.client()
             here.parked()
             here.pause()

@@ -362,7 +362,8 @@ OPTIONS = (
         "post-buffering",
         kinds.size(),
         "limits",
-        "bytes of a request body kept in memory; a larger one goes to a temporary file",
+        "bytes of a request body always kept in memory; a larger one goes to a temporary file, "
+        "unless it is of 16 MiB or less and the worker has less than 32 MiB of such",
         default=65536,
         relation=DIFFERS,
         why="a body is always received whole before the application is called",
