@@ -4,14 +4,14 @@
 the proportional set size of all processes together, in which a page that n processes share counts
 an nth for each: idle, and after 20,000 requests.  uWSGI's environment must have Django too.
 
-Idle, quaich takes about 11 MB more than uWSGI.  By page (those that n processes have counted once,
-``warmup = /``): 46 MB are written to, of uWSGI's 36.  The master has 6.4 of its own, half of that
-a bare interpreter; uWSGI's master is the process that loaded the application.  Each worker has
-1.5, half of that what any fork of this process writes to before its first line of Python (the
-interpreter's and the library's functions after a fork); uWSGI's has 0.4.  The zygote has 1.9: the
-originals of what all workers wrote to.  A generation that was executed takes as much as the first,
-which is forked from the master: of the master's pages the first shares 2 MB, and has no use for the
-rest.
+Idle, quaich takes about a quarter more than uWSGI, whose master is the process that loaded the
+application.  The floor are the same processes in Python, that do nothing.  By page (those that n
+processes have counted once, ``warmup = /``): 50 MB are written to, of the floor's 35.  The master
+has 7.4 of its own, of which a bare interpreter has 3.2.  Each worker has 1.8 (the floor's 0.9: what
+any fork of this process writes to before its first line of Python), and who has served 2.3 more.
+The zygote has 2.1: the originals of what all workers wrote to.  What all share is 31, the floor's
+27: the modules of quaich, those of the master too, of which the first generation is a fork; one
+that was executed takes as much, since then the master shares nothing with it.
 
 With ``--strict`` the exit status is 1 if quaich takes more than uWSGI idle, more than 85 MB after
 the requests with ``warmup``, or more than 1.3 times as long to its first answer.
@@ -143,6 +143,19 @@ def measure(contestant: Contestant, directory: Path, requests: int) -> None:
         server.kill()
 
 
+def floor(directory: Path) -> float:
+    """What a Python master, zygote and workers take that do nothing: see ``bare.py``."""
+    program = Path(__file__).with_name("bare.py")
+    argv = [sys.executable, "-I", str(program), str(SITE), str(WORKERS)]
+    server = Server(argv, cwd=SITE, output=directory / "bare.log")
+    try:
+        server.wait_line("^ready$")
+        time.sleep(1)
+        return sum(shares(server).values())
+    finally:
+        server.kill()
+
+
 def contestants(uwsgi: str | None) -> list[Contestant]:
     found = [
         Contestant("quaich", command()),
@@ -188,6 +201,7 @@ def main() -> int:
     found = contestants(options.uwsgi)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        least = floor(directory)
         for each in found:
             try:
                 measure(each, directory, options.requests)
@@ -205,6 +219,7 @@ def main() -> int:
         if not each.problem:
             figures = f"{each.idle:8.1f} {each.after:9.1f} {each.start:15.2f}"
             print(f"{each.name:12} {figures}  {each.idle_parts}, {each.after_parts}")
+    print(f"floor        {least:8.1f}  the same processes in Python, that do nothing (bare.py)")
     wrong = failures(found)
     for each in wrong:
         print(f"PROBLEM {each}")
