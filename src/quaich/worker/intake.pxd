@@ -14,8 +14,6 @@ cpdef enum:
     CONTINUE = 2
     TEMPLATES = 64
     LONGEST_TEMPLATE = 4096
-    LARGE = 16777216
-    IN_MEMORY = 33554432
 
 
 cdef class Template:
@@ -34,7 +32,7 @@ cdef class Intake:
     cdef readonly Py_ssize_t head_limit
     cdef readonly long long body_limit
     cdef readonly long long memory
-    cdef public long long held
+    cdef readonly object spools
     cdef readonly object trust
 
     @cython.locals(used=Py_ssize_t)
@@ -60,9 +58,8 @@ cdef class Intake:
     cdef _incomplete(self, Connection conn, Py_ssize_t start, Py_ssize_t end)
     @cython.locals(size=Py_ssize_t, end="long long")
     cdef Py_ssize_t _gather(self, Connection conn, bytes data, Py_ssize_t start) except? -3
+    @cython.locals(length="long long")
     cdef _keep(self, Connection conn, bytes piece)
-    @cython.locals(room="long long")
-    cdef object _spool(self, Connection conn)
     @cython.locals(environ=dict, body=list)
     cdef int _complete(self, Connection conn) except -1
     cdef int _aborted(self, Connection conn) except -1

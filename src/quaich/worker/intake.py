@@ -3,7 +3,7 @@
 No socket, no clock: the loop feeds what it received.  An application is called only for a request
 that is complete, so a client that is slow or vanishes in the middle never costs a thread, and a cut
 body is never mistaken for a short one.  A body up to ``memory`` octets is kept in memory, a longer
-one too while the worker has little of such (``Room``), or else in a temporary file.
+one in memory or in a temporary file (``spool``).
 """
 
 from io import BytesIO
@@ -31,6 +31,7 @@ from quaich.wire.http1 import (
 from quaich.wire.scgi import netstring_size, parse_request
 from quaich.wire.uwsgi import packet_size, parse_packet
 from quaich.worker.connection import Connection, Door
+from quaich.worker.spool import Spools
 from quaich.wsgi.environ import url_scheme
 
 if not cython.compiled:
@@ -48,12 +49,6 @@ if not cython.compiled:
 
     LONGEST_TEMPLATE = 4096
     """Octets of a head that is remembered."""
-
-    LARGE = 16777216
-    """Octets of a body that never goes to memory: who sends more can wait for a disk."""
-
-    IN_MEMORY = 33554432
-    """Octets of large bodies that a worker has in memory at a time; what is more goes to disk."""
 
 
 class Template:
@@ -76,23 +71,6 @@ class Template:
         self.port = ""
 
 
-class Room(BytesIO):
-    """A large body in memory, of which there is a limit for all that a worker has at a time."""
-
-    def __init__(self, intake: "Intake", size: int) -> None:
-        # Taken at once, where it is not given to somebody else in between.
-        super().__init__(bytes(size))
-        self._intake = intake
-        self._size = size
-        intake.held += size
-
-    def close(self) -> None:
-        """Give the room back."""
-        self._intake.held -= self._size
-        self._size = 0
-        super().close()
-
-
 class Intake:
     """Limits in octets: ``head_limit`` for a head or packet (``buffer-size``), ``body_limit`` for
     a body (``limit-post``, 0 for none), ``memory`` before a body goes to disk (``post-buffering``);
@@ -107,7 +85,7 @@ class Intake:
         self.memory = memory
         self.trust = trust
         self.templates: list[Template | None] = [None] * TEMPLATES
-        self.held = 0
+        self.spools = Spools()
 
     def feed(self, conn: Connection, data: bytes) -> int:
         """Take what arrived; MORE, READY or CONTINUE.  Raises ProtocolError, after which the
@@ -374,19 +352,12 @@ class Intake:
             conn.body = []
         try:
             if conn.spool is None:
-                conn.spool = self._spool(conn)
+                # The length is not known before the end where a decoder is to find that.
+                length = 0 if conn.decoder is not None else conn.body_size + conn.missing
+                conn.spool = self.spools.open(length)
             conn.spool.write(piece)
         except OSError as error:
             raise _no_room(error) from error
-
-    def _spool(self, conn: Connection) -> Any:
-        """Where a body goes that is more than is kept in memory for each client."""
-        room = conn.body_size + conn.missing
-        if conn.decoder is None and room <= LARGE and self.held + room <= IN_MEMORY:
-            return Room(self, room)
-        import tempfile
-
-        return tempfile.TemporaryFile(prefix="quaich-body-")
 
     def _complete(self, conn: Connection) -> int:
         environ = conn.environ

@@ -15,15 +15,13 @@ from quaich.net.trust import Trust
 from quaich.worker.connection import HEAD, Connection
 from quaich.worker.intake import (
     CONTINUE,
-    IN_MEMORY,
-    LARGE,
     MORE,
     READY,
     Intake,
-    Room,
     drop_spool,
     start_over,
 )
+from quaich.worker.spool import LARGE, ROOMS
 from tests.corpus import reader
 from tests.support import uwsgi
 from tests.support.intake import ADDRESS, FIXED, Seen, connection
@@ -237,17 +235,16 @@ class TestSpool:
         conn = connection()
         return Intake(65535, 0, 10), conn
 
-    @pytest.mark.parametrize("held", [0, IN_MEMORY - 19])
-    def test_a_long_body_is_a_file_and_is_closed(self, held: int) -> None:
-        """In memory, or on disk where others have so much of that."""
+    @pytest.mark.parametrize("taken", range(ROOMS + 1))
+    def test_a_long_body_is_a_file_and_is_closed(self, taken: int) -> None:
+        """In memory, or on disk where others have the rooms."""
         intake, conn = self.conn()
-        intake.held = held
+        intake.spools.taken = taken
         assert intake.feed(conn, self.HEAD + b"0123456789") == MORE
         assert conn.spool is None
         assert intake.feed(conn, b"0123456789") == READY
         spool = conn.spool
-        assert isinstance(spool, Room) == (held == 0)
-        assert intake.held == (held or 20)
+        assert intake.spools.taken == min(taken + 1, ROOMS)
         assert conn.environ is not None
         assert conn.environ["wsgi.input"] is spool
         assert spool.readline(5) == b"01234"
@@ -255,21 +252,21 @@ class TestSpool:
         assert spool.closed
         assert conn.spool is None
         assert conn.state == HEAD
-        assert intake.held == held
+        assert intake.spools.taken == taken
 
-    def test_the_room_is_given_back_once(self) -> None:
+    def test_a_room_is_given_back_once(self) -> None:
         """Also where the application has closed it, or the client goes in between."""
         intake, conn = self.conn()
         assert intake.feed(conn, self.HEAD + b"0123456789" * 2) == READY
         conn.spool.close()
-        assert intake.held == 0
+        assert intake.spools.taken == 0
         drop_spool(conn)
-        assert intake.held == 0
+        assert intake.spools.taken == 0
         cut = connection()
         assert intake.feed(cut, self.HEAD + b"0123456789a") == MORE
-        assert intake.held == 20
+        assert intake.spools.taken == 1
         drop_spool(cut)
-        assert intake.held == 0
+        assert intake.spools.taken == 0
 
     @pytest.mark.parametrize(
         ("fields", "first"),
@@ -285,8 +282,8 @@ class TestSpool:
         head = b"POST / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n\r\n"
         assert intake.feed(conn, head + first) == MORE
         assert conn.spool is not None
-        assert not isinstance(conn.spool, Room)
-        assert intake.held == 0
+        assert conn.spool.fileno() >= 0
+        assert intake.spools.taken == 0
         drop_spool(conn)
 
     @pytest.mark.parametrize("failing", ["write", "seek"])
@@ -308,7 +305,7 @@ class TestSpool:
 
         monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
         intake, conn = self.conn()
-        intake.held = IN_MEMORY
+        intake.spools.taken = ROOMS
         with pytest.raises(ProtocolError, match="no room") as caught:
             intake.feed(conn, self.HEAD + b"0123456789" * 2)
         assert caught.value.status == 503

@@ -21,9 +21,9 @@ from quaich.stats.scoreboard import LANE_READ_ERRORS, LANE_WRITE_ERRORS
 from quaich.sys.io import Acceptor, receive
 from quaich.worker import keeper, loop
 from quaich.worker.connection import LINGER, Connection
-from quaich.worker.intake import IN_MEMORY
 from quaich.worker.reader import READ
 from quaich.worker.record import Shelf
+from quaich.worker.spool import ROOMS
 from tests.support import uwsgi
 from tests.support.desk import DEADLINE, GET, Hall, Interfering, ended, hall, reply_from, reset
 from tests.support.processes import wait_until
@@ -551,7 +551,7 @@ class TestEnds:
         head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n"
         with hall(echo, memory=10) as here:
             # So that it goes to no memory.
-            here.engine.intake.held = IN_MEMORY
+            here.engine.intake.spools.taken = ROOMS
             client = here.client()
             here.parked()
             here.pause()

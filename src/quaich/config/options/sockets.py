@@ -363,7 +363,7 @@ OPTIONS = (
         kinds.size(),
         "limits",
         "bytes of a request body always kept in memory; a larger one goes to a temporary file, "
-        "unless it is of 16 MiB or less and the worker has less than 32 MiB of such",
+        "but for two of a worker's, of at most 16 MiB each",
         default=65536,
         relation=DIFFERS,
         why="a body is always received whole before the application is called",
