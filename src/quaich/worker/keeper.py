@@ -241,7 +241,9 @@ class Keeper(Gate):
 
     def _expire(self, conn: Connection) -> None:
         state = conn.state
-        if state == BODY or (state == HEAD and conn.buffer and conn.http):
+        # Empty lines, as some clients send behind a body, are not the beginning of a request: a 408
+        # would be taken for the answer to the next one.
+        if state == BODY or (state == HEAD and conn.http and conn.buffer.strip(b"\r\n")):
             what = "body" if state == BODY else "head"
             self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
         elif state == REPLY:
