@@ -266,7 +266,7 @@ class Keeper(Gate):
         self.dropped += 1
         self.answerer.slot.add(DROPPED, 1)
         is_head = conn.head is not None and conn.head.is_head
-        page = conn.refusal(error.status, error.reason, is_head)
+        page = conn.refusal(error.status, error.reason, is_head, self.answerer.signature())
         if conn.layer is not None:
             page = conn.layer.last(page)
         try:
