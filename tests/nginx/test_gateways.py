@@ -154,13 +154,17 @@ def test_environ(front: Front) -> None:
 @pytest.mark.parametrize("buffering", ["on", "off"])
 @pytest.mark.parametrize("size", [0, 1, 65535, 3000000])
 def test_bodies(front: Front, size: int, buffering: str, request: pytest.FixtureRequest) -> None:
-    if buffering == "off" and request.node.callspec.params["front"] == "scgi":
-        pytest.skip("nginx announces then the part of a body that it has, not the whole")
-    _, nginx = front("-w", "digest", more=f"PROTOCOL_request_buffering {buffering};")
+    # nginx announces then the part of a body that it has, not the whole.
+    cut = buffering == "off" and request.node.callspec.params["front"] == "scgi"
+    server, nginx = front("-w", "digest", more=f"PROTOCOL_request_buffering {buffering};")
     body = os.urandom(size)
     for _ in range(3):
         reply = http.get(nginx.address, "/", "POST", body=body)
+        if cut and size > 0 and reply.status == 400:
+            server.wait_line("scgi_request_buffering off")
+            continue
         assert hashlib.sha256(body).hexdigest().encode() in reply.body, nginx.errors()
+        assert not cut or size < 3000000
 
 
 def test_replies(site: Front) -> None:

@@ -34,6 +34,7 @@ STRICTER = {
     "a trailer that frames or routes a message (RFC 9110, 6.5.1)": "RFC 9110, 6.5.1",
     # Limits.
     "a chunk line or trailer that is too long": "bounded by MAX_LINE and MAX_TRAILERS",
+    "chunk extensions that are longer than the data": "bounded by MAX_EXTENSIONS",
     "trailers that are too long": "bounded by MAX_TRAILERS",
     "a chunk size that is not 1 to 15 hexadecimal digits": "60 bits are enough",
     "more than 256 header fields": "bounded by MAX_FIELDS",

@@ -11,6 +11,13 @@ from quaich.wire.grammar import HEX, TOKEN, VALUE
 MAX_LINE = 1024
 """Octets of a chunk-size line with its extensions; no client sends any, slow drips are attacks."""
 
+MAX_EXTENSIONS = 16384
+"""Octets by which size lines may outweigh the data: else most of a body is thrown away, which no
+limit of bodies sees (RFC 9112, section 7.1.1)."""
+
+_FREE = 16
+"""Octets of each size line that do not count: a size, or a short extension."""
+
 MAX_TRAILERS = 8192
 """Octets of all trailer fields together, as much as nginx gives one header line."""
 
@@ -37,6 +44,7 @@ class ChunkedDecoder:
         self._left = 0
         self._line = b""
         self._trailers = 0
+        self._excess = 0
 
     def feed(self, data: bytes, start: int, out: list[bytes]) -> int:
         """Decode ``data[start:]``, append body octets to ``out``; the offset after what was used.
@@ -86,6 +94,11 @@ class ChunkedDecoder:
     def _on_line(self, line: bytes) -> None:
         if self._state == _SIZE:
             self._left = _chunk_size(line)
+            self._excess += len(line) - _FREE - self._left
+            if self._excess < 0:
+                self._excess = 0
+            elif self._excess > MAX_EXTENSIONS:
+                raise ProtocolError(400, "chunk extensions that are longer than the data")
             if self.limit and self.received + self._left > self.limit:
                 raise ProtocolError(413, f"a body of more than {self.limit} octets (limit-post)")
             self._state = _DATA if self._left else _TRAILERS

@@ -66,10 +66,13 @@ cpdef Py_ssize_t skip_empty_lines(bytes data, Py_ssize_t start) except? -3
 
 cpdef check_line(bytes data, Py_ssize_t start, Py_ssize_t end)
 
+@cython.locals(last=Py_ssize_t)
+cpdef check_method(bytes data, Py_ssize_t start, Py_ssize_t end)
+
 @cython.locals(
     head=Head, p="const unsigned char*", t="const unsigned char*", v="const unsigned char*",
     i=Py_ssize_t, j=Py_ssize_t, name_start=Py_ssize_t, value_start=Py_ssize_t, c=int,
-    connection=int, fields=int, size=Py_ssize_t, meaning=int,
+    connection=int, fields=int, size=Py_ssize_t, meaning=int, foreign=bint, expectation=bint,
     field=Field, key=str, value=str, host=str,
 )
 cpdef Head parse_head(bytes data, Py_ssize_t start, Py_ssize_t end, dict environ)

@@ -163,6 +163,13 @@ def check_line(data: bytes, start: int, end: int) -> None:
     _request_line(data, start, end, Head(), {})
 
 
+def check_method(data: bytes, start: int, end: int) -> None:
+    """Refuse a method that is wrong, or longer than any, in a request line that does not end."""
+    last = start + MAX_METHOD + 1
+    if last <= end and data.find(b" ", start, last) < 0:
+        _request_line(data, start, end, Head(), {})
+
+
 def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) -> Head:
     """Read the head in ``data[start:end]`` into ``environ``.
 
@@ -178,6 +185,8 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
     connection = 0
     fields = 0
     size = 0
+    foreign = False
+    expectation = False
     while True:
         if i + 1 >= end:
             raise ProtocolError(400, "the head ends before its empty line")
@@ -229,16 +238,17 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
             elif meaning == 4:
                 if head.chunked:
                     raise ProtocolError(400, "two Transfer-Encoding fields")
-                _transfer_encoding(value)
+                foreign = not _transfer_encoding(value)
                 head.chunked = True
                 continue
             elif meaning == 5:
                 connection |= _connection(value)
             elif meaning == 6:
                 if head.minor > 0:
-                    if value.lower() != "100-continue":
-                        raise ProtocolError(417, "an expectation other than 100-continue")
-                    head.expect_continue = True
+                    if value.lower() == "100-continue":
+                        head.expect_continue = True
+                    else:
+                        expectation = True
         previous = environ.get(key)
         if previous is not None:
             value = f"{previous}; {value}" if meaning == 8 else f"{previous}, {value}"
@@ -251,6 +261,11 @@ def parse_head(data: bytes, start: int, end: int, environ: dict[str, object]) ->
             raise ProtocolError(400, "Transfer-Encoding together with Content-Length")
         if head.minor == 0:
             raise ProtocolError(400, "Transfer-Encoding in an HTTP/1.0 request")
+    # Only now: what has to be answered with 400 is, whatever else is in the head.
+    if foreign:
+        raise ProtocolError(501, "a transfer coding other than chunked")
+    if expectation:
+        raise ProtocolError(417, "an expectation other than 100-continue")
     if head.minor > 0:
         head.keep_alive = not connection & 1
     else:
@@ -425,14 +440,15 @@ def read_length(data: bytes, start: int, end: int) -> int:
     return number
 
 
-def _transfer_encoding(value: str) -> None:
-    """Accept exactly ``chunked``; never fall back to another framing (RFC 9112, section 6.1)."""
+def _transfer_encoding(value: str) -> bool:
+    """Whether it is exactly ``chunked``, and not another coding with ``chunked`` behind it; never
+    fall back to another framing (RFC 9112, section 6.1)."""
     if value.lower() == "chunked":
-        return
+        return True
     codings = [coding.strip(" \t").lower() for coding in value.split(",")]
     last = codings.pop()
     if last == "chunked" and "chunked" not in codings and "" not in codings:
-        raise ProtocolError(501, "a transfer coding other than chunked")
+        return False
     raise ProtocolError(400, "a Transfer-Encoding that does not end in one chunked")
 
 

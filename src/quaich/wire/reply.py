@@ -309,12 +309,16 @@ _REASONS = {
 }
 
 
-def refusal(status: int, detail: str, is_head: bool) -> bytes:
-    """A whole reply that refuses a request and announces the close of the connection."""
+def refusal(status: int, detail: str, is_head: bool, stamp: bytes = b"") -> bytes:
+    """A whole reply that refuses a request and announces the close of the connection.
+
+    ``stamp`` is the fields that the server adds to each of its replies: a 4xx has a Date (RFC 9110,
+    section 6.6.1).
+    """
     reason = _REASONS.get(status, "Error")
     body = (detail or reason).encode("ascii", "replace") + b"\n"
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}"
     ).encode("ascii")
+    head += stamp + b"\r\nConnection: close\r\n\r\n"
     return head if is_head else head + body

@@ -4,16 +4,21 @@ A request is ``LENGTH:VARIABLES,BODY``.  The variables are names and values, eac
 the first is CONTENT_LENGTH, which is how many octets the body has, and one is SCGI with the value
 1.  What does not keep to that is refused whole.  A connection carries one request; the reply is a
 CGI reply (``Status: 200 OK``), which ends where the connection does.
+
+nginx passes the client's own Content-Length as HTTP_CONTENT_LENGTH, and where it does not gather a
+body first (``scgi_request_buffering off``), CONTENT_LENGTH is only what it has of it so far: an
+upload that is cut short. So a length below the client's is refused.
 """
 
 from quaich.errors import ProtocolError
 from quaich.wire.gateway import complete, keep
-from quaich.wire.http1 import Head
+from quaich.wire.http1 import Head, read_length
 
 MAX_DIGITS = 6
 """Digits of the netstring's length; ``buffer-size`` is at most 65535."""
 
 _FIRST = b"CONTENT_LENGTH\0"
+_CLIENTS = b"HTTP_CONTENT_LENGTH\0"
 
 
 def netstring_size(data: bytes, start: int) -> int:
@@ -52,15 +57,25 @@ def parse_request(data: bytes, start: int, end: int, environ: dict[str, object])
     if data[i : i + len(_FIRST)] != _FIRST:
         raise ProtocolError(400, "an SCGI request that does not begin with CONTENT_LENGTH")
     length = data[i + len(_FIRST) : data.find(b"\0", i + len(_FIRST))]
+    announced = 0
     while i < last:
         key_end = data.find(b"\0", i, last)
         value_end = data.find(b"\0", key_end + 1, last) if key_end > i else -1
         if value_end < 0:
             raise ProtocolError(400, "an SCGI variable without a name, a value or an end")
+        if key_end - i == len(_CLIENTS) - 1 and data.startswith(_CLIENTS, i):
+            if value_end - key_end > 1:
+                announced = read_length(data, key_end + 1, value_end)
         keep(head, environ, data, i, key_end, key_end + 1, value_end)
         i = value_end + 1
     if not length or environ["CONTENT_LENGTH"] != length.decode("latin-1"):
         raise ProtocolError(400, "an SCGI request with an empty CONTENT_LENGTH, or with two")
+    if announced > head.content_length:
+        raise ProtocolError(
+            400,
+            f"CONTENT_LENGTH is {head.content_length}, the client's was {announced}: a body cut "
+            "short by the front (in nginx, scgi_request_buffering off)",
+        )
     if environ.get("SCGI") != "1":
         raise ProtocolError(400, "an SCGI request without SCGI = 1")
     complete(head, environ)

@@ -437,6 +437,11 @@ class Answerer:
         self._close_result(conn)
         return self.app_done(conn)
 
+    def signature(self) -> bytes:
+        """The Server and Date fields, for a reply that no application has made."""
+        self.stamp.renew(int(time.time()))
+        return self.stamp.server + self.stamp.date
+
     def _no_application(self, conn: Connection) -> int:
         self.log.error("no python application found, check your startup logs for errors")
         conn.unserved = True
@@ -446,7 +451,8 @@ class Answerer:
     def _internal_error(self, conn: Connection) -> None:
         exchange = conn.exchange
         assert exchange is not None
-        page = conn.refusal(500, "Internal Server Error", exchange.is_head)
+        stamp = self.signature()
+        page = conn.refusal(500, "Internal Server Error", exchange.is_head, stamp)
         exchange.head = None
         exchange.begun = True
         exchange.framing = 0

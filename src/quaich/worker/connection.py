@@ -183,9 +183,9 @@ class Connection:
         self.port = port
         self.trusted = address == "" or address.startswith("127.") or address == "::1"
 
-    def refusal(self, status: int, detail: str, is_head: bool) -> bytes:
+    def refusal(self, status: int, detail: str, is_head: bool, stamp: bytes) -> bytes:
         """A whole reply that refuses a request, as this connection's protocol has replies."""
-        page = refusal(status, detail, is_head)
+        page = refusal(status, detail, is_head, stamp if self.http else b"")
         if self.door.cgi and (self.fastcgi is None or self.fastcgi.request):
             return b"Status: " + page.removeprefix(b"HTTP/1.1 ")
         return page

@@ -2,7 +2,7 @@ cimport cython
 from quaich.wire.fastcgi cimport Responder
 from quaich.wire.gateway cimport find_path
 from quaich.wire.http1 cimport (
-    Head, check_line, find_end, parse_again, parse_head, skip_empty_lines,
+    Head, check_line, check_method, find_end, parse_again, parse_head, skip_empty_lines,
 )
 from quaich.wire.scgi cimport netstring_size, parse_request
 from quaich.wire.uwsgi cimport packet_size, parse_packet

@@ -23,6 +23,7 @@ from quaich.wire.gateway import find_path
 from quaich.wire.http1 import (
     Head,
     check_line,
+    check_method,
     find_end,
     parse_again,
     parse_head,
@@ -321,6 +322,7 @@ class Intake:
             check_line(buffer, start, line)
         if too_long:
             if line == 0:
+                check_method(buffer, 0, limit)
                 raise ProtocolError(414, f"a request line of more than {limit} octets")
             raise ProtocolError(431, f"a request head of more than {limit} octets (buffer-size)")
         conn.seen = len(buffer)

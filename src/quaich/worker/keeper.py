@@ -241,7 +241,9 @@ class Keeper(Gate):
 
     def _expire(self, conn: Connection) -> None:
         state = conn.state
-        if state == BODY or (state == HEAD and conn.buffer and conn.http):
+        # Empty lines, as some clients send behind a body, are not the beginning of a request: a 408
+        # would be taken for the answer to the next one.
+        if state == BODY or (state == HEAD and conn.http and conn.buffer.strip(b"\r\n")):
             what = "body" if state == BODY else "head"
             self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
         elif state == REPLY:
@@ -264,7 +266,7 @@ class Keeper(Gate):
         self.dropped += 1
         self.answerer.slot.add(DROPPED, 1)
         is_head = conn.head is not None and conn.head.is_head
-        page = conn.refusal(error.status, error.reason, is_head)
+        page = conn.refusal(error.status, error.reason, is_head, self.answerer.signature())
         if conn.layer is not None:
             page = conn.layer.last(page)
         try:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quaich.errors import ProtocolError
-from quaich.wire.chunked import MAX_LINE, MAX_TRAILERS, ChunkedDecoder
+from quaich.wire.chunked import MAX_EXTENSIONS, MAX_LINE, MAX_TRAILERS, ChunkedDecoder
 
 
 def decode(pieces: list[bytes]) -> tuple[bytes, bytes, bool]:
@@ -90,6 +90,17 @@ def test_limits_are_exact() -> None:
     assert decode([b"0\r\n" + trailer + b"\r\n"])[2]
     with pytest.raises(ProtocolError):
         decode([b"0\r\nA: b\r\n" + trailer + b"\r\n"])
+
+
+def test_extensions_may_not_outweigh_the_data() -> None:
+    # A chunk of one octet, whose size line counts 100 more than what is free.
+    chunk = b"1;" + b"e" * 115 + b"\r\nx\r\n"
+    times = MAX_EXTENSIONS // 100
+    assert decode([chunk * times])[0] == b"x" * times
+    with pytest.raises(ProtocolError):
+        decode([chunk * (times + 1)])
+    data = b"4000\r\n" + b"y" * 0x4000 + b"\r\n"
+    assert decode([(chunk * times + data) * 3])[0].count(b"x") == 3 * times
 
 
 @pytest.mark.parametrize("part", [b"x", b"\r", b"5\rh", b"5;a\rb", b"1\r\na\rx", b"0\r\nX: y\rz"])

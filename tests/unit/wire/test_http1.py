@@ -11,6 +11,7 @@ from quaich.wire import http1, target
 from quaich.wire.grammar import HEX, TARGET, TOKEN, VALUE
 from quaich.wire.http1 import (
     check_line,
+    check_method,
     find_end,
     parse_again,
     parse_head,
@@ -73,6 +74,20 @@ class TestCheckLine:
     def test_a_wrong_one(self, line: bytes, status: int) -> None:
         with pytest.raises(ProtocolError) as caught:
             check_line(line, 0, len(line))
+        assert caught.value.status == status
+
+
+class TestMethodAlone:
+    @pytest.mark.parametrize("line", [b"M" * 32, b"M" * 32 + b" /", b"GET /" + b"a" * 60, b"G(T"])
+    def test_one_that_may_still_be_right(self, line: bytes) -> None:
+        check_method(b"xx" + line, 2, 2 + len(line))
+
+    @pytest.mark.parametrize(
+        ("line", "status"), [(b"M" * 33, 501), (b"M" * 33 + b" /", 501), (b"G(T" + b"M" * 40, 400)]
+    )
+    def test_a_wrong_one(self, line: bytes, status: int) -> None:
+        with pytest.raises(ProtocolError) as caught:
+            check_method(line, 0, len(line))
         assert caught.value.status == status
 
 

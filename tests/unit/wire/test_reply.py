@@ -237,6 +237,8 @@ def test_refusals(status: int) -> None:
     assert b"\r\nContent-Length: %d" % len(body) in head
     assert b"\r\nConnection: close" in head
     assert refusal(status, "a reason", True) == head + b"\r\n\r\n"
+    stamped = refusal(status, "a reason", False, b"\r\nDate: today")
+    assert stamped == whole.replace(b"\r\nConnection", b"\r\nDate: today\r\nConnection")
 
 
 class TestHeadsThatComeAgain:

@@ -63,6 +63,14 @@ class TestTime:
             wait_until(lambda: not here.slot.get(PARKED), DEADLINE, "nobody is shown")
             assert not here.log.lines, "of a client's own doing nothing is said"
 
+    def test_an_empty_line_is_not_the_beginning_of_a_request(self) -> None:
+        with hall(hello, timeout=0.1, idle=5.0) as here:
+            served, new = here.client(POST + b"ab\r\n"), here.client(b"\r\n")
+            reply_from(served)
+            for client in (served, new):
+                assert ended(client) == b""
+            assert here.slot.get(DROPPED) == 0
+
     def test_a_front_is_closed_on_and_the_log_says_so(self, tmp_path: Path) -> None:
         with hall(hello, protocol="uwsgi", path=tmp_path / "s", timeout=0.1) as here:
             packet = uwsgi.packet(uwsgi.variables("/", "POST", 9))

@@ -202,7 +202,10 @@ class TestSparing:
     def test_a_refusal(self, tmp_path: Path) -> None:
         with hall(echo, path=tmp_path / "s") as here:
             client = here.client(b"nonsense\r\n\r\n")
-            assert reply_from(client).startswith(b"HTTP/1.1 400 ")
+            reply = reply_from(client)
+            assert reply.startswith(b"HTTP/1.1 400 ")
+            date = rb"\r\nDate: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\r\n"
+            assert re.search(rb"\r\nServer: \w+" + date, reply)
 
     def test_a_reply_that_breaks_is_an_error(self, tmp_path: Path) -> None:
         def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
