@@ -135,8 +135,9 @@ def _check(status: object, headers: object) -> ReplyHead:
     head.status = code
     if not isinstance(headers, list):
         raise ApplicationError(f"start_response: headers must be a list, got {_kind(headers)}")
-    if len(status) == 3:
-        status = f"{status} {_reason(code)}"
+    if not status[4:].strip(" "):
+        # A reason that is empty is lost on the way through a front, and the space with it.
+        status = f"{status[:3]} {_reason(code)}"
     parts: list[str] = [status]
     plain = True
     # As it is now: a thread of the application's may change its own list.

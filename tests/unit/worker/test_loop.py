@@ -19,7 +19,7 @@ import pytest
 
 from quaich.stats.scoreboard import LANE_READ_ERRORS, LANE_WRITE_ERRORS
 from quaich.sys.io import Acceptor, receive
-from quaich.worker import keeper, loop
+from quaich.worker import keeper, loop, outbox
 from quaich.worker.connection import LINGER, Connection
 from quaich.worker.reader import READ
 from tests.support import uwsgi
@@ -143,6 +143,43 @@ class TestOrder:
             for client in new:
                 assert ended(client)
 
+    @THREADS
+    def test_newcomers_stand_in_one_queue_with_those_who_ask_again(self, threads: int) -> None:
+        """Where requests are long and nobody else serves, a second answer waits for all firsts."""
+        answered: list[str] = []
+        free = threading.Event()
+
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            answered.append(environ["PATH_INFO"])
+            if environ["PATH_INFO"] == "/busy":
+                assert free.wait(DEADLINE)
+            time.sleep(0.011)
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"ok"]
+
+        def asks_again(client: socket.socket) -> None:
+            for _ in range(20):
+                reply_from(client)
+                client.sendall(get("/again"))
+
+        with hall(application, threads=threads, alone=True) as here:
+            held = [here.client(get("/busy")) for _ in range(threads)]
+            wait_until(lambda: len(answered) == threads, DEADLINE, "the threads are held")
+            new = [here.client(get(f"/{number}")) for number in range(24)]
+            old = [threading.Thread(target=asks_again, args=(client,)) for client in held]
+            for each in old:
+                each.start()
+            free.set()
+            for client in new:
+                reply_from(client)
+            for each in old:
+                each.join(DEADLINE)
+        before = answered[: answered.index("/23")]
+        assert before.count("/again") <= 2 * threads
+        if threads == 1:
+            firsts = [path for path in answered if path not in ("/busy", "/again")]
+            assert firsts == [f"/{number}" for number in range(24)]
+
 
 class TestSparing:
     """Where the end of a connection is the end of the reply: its last octets stay in the kernel."""
@@ -210,6 +247,44 @@ class TestSparing:
 
         with hall(application, protocol="uwsgi", path=tmp_path / "s") as here:
             assert ended(here.client(uwsgi.packet(uwsgi.variables("/")))) is None
+
+    @pytest.mark.parametrize("more", ["", "Connection: keep-alive\r\n"])
+    def test_who_speaks_both_versions_sees_it_too(self, tmp_path: Path, more: str) -> None:
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return breaks() if environ["PATH_INFO"] == "/half" else [b"ok"]
+
+        def breaks() -> Iterator[bytes]:
+            yield b"half"
+            raise ValueError
+
+        old = f"GET /half HTTP/1.0\r\n{more}\r\n".encode()
+        with hall(application, path=tmp_path / "s") as here:
+            assert ended(here.client(old)) is None
+            client = here.client(GET)
+            assert body(reply_from(client)) == b"ok"
+            client.sendall(old)
+            assert ended(client) is None
+
+    def test_a_client_of_http_1_0_is_kept(self, tmp_path: Path) -> None:
+        kept = b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n"
+        with hall(echo, path=tmp_path / "s") as here:
+            client = here.client()
+            for data in (b"", b"a", b"ab", b"y" * 70000, b""):
+                client.sendall(kept % len(data) + data)
+                assert body(reply_from(client)) == b"/" + data
+            client.sendall((kept % 1 + b"c") * 3)
+            for _ in range(3):
+                assert body(reply_from(client)) == b"/c"
+
+    def test_a_client_of_http_1_0_that_reads_late_is_kept(self, tmp_path: Path) -> None:
+        kept = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+        with hall(big, path=tmp_path / "s", room=ROOM) as here:
+            client = here.client(kept)
+            here.writing()
+            assert body(reply_from(client)) == BIG
+            client.sendall(kept)
+            assert body(reply_from(client)) == BIG
 
 
 class TestSlowClients:
@@ -566,7 +641,7 @@ class TestEnds:
             answered.append(environ["PATH_INFO"])
             return echo(environ, start_response)
 
-        monkeypatch.setattr(loop, "send", fail)
+        monkeypatch.setattr(outbox, "send", fail)
         with hall(application, recorded=True) as here:
             client = here.client()
             here.parked()
