@@ -293,6 +293,9 @@ LAST_CHUNK = b"0\r\n\r\n"
 OPENING = b"HTTP/1.1 "
 """What every reply begins with, whatever it says."""
 
+CGI_OPENING = b"Status: "
+"""And where a front reads it, which takes the status out of it (RFC 3875, section 6.3.3)."""
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REASONS = {

@@ -30,7 +30,7 @@ from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, LANE_WRITE_ERRORS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
 from quaich.sys.io import abort_on_close, finish_on_close, peer_state
-from quaich.wire.reply import OPENING
+from quaich.wire.reply import CGI_OPENING, OPENING
 from quaich.worker.connection import Connection, Region
 from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
@@ -154,7 +154,7 @@ class Answerer:
         if conn.opened:
             conn.opened = False
             exchange.opened = True
-        elif conn.door.cgi:
+        if conn.door.cgi:
             exchange.cgi = True
             exchange.delimited = conn.fastcgi is not None
         conn.exchange = exchange
@@ -476,4 +476,6 @@ class Answerer:
         exchange.framing = 0
         exchange.close = True
         exchange.head_size = len(page)
-        push(conn, page[len(OPENING) :] if exchange.opened else page)
+        if exchange.opened:
+            page = page[len(CGI_OPENING if exchange.cgi else OPENING) :]
+        push(conn, page)

@@ -14,7 +14,7 @@ cdef bytes _encoded(Connection conn, bytes data)
 cpdef push_end(Connection conn)
 @cython.locals(sent=Py_ssize_t)
 cpdef push_both(Connection conn, bytes head, bytes body)
-@cython.locals(state=int, sent=Py_ssize_t)
+@cython.locals(state=int)
 cpdef bint vanished(Connection conn) except -1
 @cython.locals(sent=Py_ssize_t)
 cpdef bint flush(Connection conn) except -1

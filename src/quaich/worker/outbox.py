@@ -8,11 +8,8 @@ from collections import deque
 
 from quaich.sys.io import peer_state, send, send_both, send_file
 from quaich.wire.fastcgi import MOST
-from quaich.wire.reply import OPENING
+from quaich.wire.reply import CGI_OPENING, OPENING
 from quaich.worker.connection import Connection, Region
-
-OPENED = ("http", "uwsgi", "auto")
-"""The protocols in which a reply begins as in HTTP."""
 
 
 def push(conn: Connection, data: bytes) -> None:
@@ -104,14 +101,12 @@ def vanished(conn: Connection) -> bool:
     closed, its kernel answers with a reset, at once where it is this machine's.
     """
     state = peer_state(conn.fd)
-    if state == 1 and conn.address and conn.door.protocol in OPENED and conn.layer is None:
-        try:
-            sent = send(conn.fd, OPENING, 0)
-        except OSError:
+    if state == 1 and conn.address:
+        push(conn, CGI_OPENING if conn.door.cgi else OPENING)
+        conn.opened = True
+        if conn.gone:
             return True
-        if sent > 0:
-            conn.opened = True
-            state = peer_state(conn.fd)
+        state = peer_state(conn.fd)
     return state == 2
 
 

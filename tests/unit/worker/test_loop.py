@@ -22,7 +22,7 @@ from quaich.sys.io import Acceptor, receive
 from quaich.worker import keeper, loop, outbox
 from quaich.worker.connection import LINGER, Connection
 from quaich.worker.reader import READ
-from tests.support import uwsgi
+from tests.support import gateways, uwsgi
 from tests.support.desk import DEADLINE, GET, Hall, Interfering, ended, hall, reply_from, reset
 from tests.support.processes import wait_until
 
@@ -400,6 +400,39 @@ class TestVanished:
             assert ("skipped " in here.log.text) == recorded
             assert ("GET /gone: the client is gone" in here.log.text) == recorded
 
+    @pytest.mark.parametrize("protocol", ["uwsgi", "scgi", "fastcgi"])
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_through_a_gateway(self, busy: Any, protocol: str, fails: bool) -> None:
+        """Who has left is skipped; who has only finished sending has its reply in one piece."""
+        application, free, answered = busy
+        ask = {
+            "uwsgi": uwsgi.packet,
+            "scgi": lambda given: gateways.scgi({**given, "CONTENT_LENGTH": "0"}),
+            "fastcgi": gateways.request,
+        }[protocol]
+
+        def failing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            application(environ, start_response)
+            if environ["PATH_INFO"] == "/stays" and fails:
+                raise ValueError
+            return [b"ok"]
+
+        with hall(failing, protocol=protocol) as here:
+            here.client(ask(uwsgi.variables("/busy")))
+            wait_until(lambda: "/busy" in answered, DEADLINE, "the thread is held")
+            here.client(ask(uwsgi.variables("/gone"))).close()
+            stays = here.client(ask(uwsgi.variables("/stays")))
+            stays.shutdown(socket.SHUT_WR)
+            free.set()
+            data = ended(stays)
+            assert data is not None
+            assert answered == ["/busy", "/stays"]
+        if protocol == "fastcgi":
+            data = b"".join(content for kind, content in records(data) if kind == gateways.STDOUT)
+        opening = b"HTTP/1.1 " if protocol == "uwsgi" else b"Status: "
+        assert data.startswith(opening + (b"500 " if fails else b"200 OK\r\n"))
+        assert data.count(opening) == 1
+
     def test_who_sends_no_more_and_reads(self, busy: Any) -> None:
         application, free, answered = busy
         with hall(application) as here:
@@ -440,6 +473,14 @@ class TestVanished:
             assert body(reply_from(stays)) == b"ok"
             here.parked(1)
             assert "/b" not in answered
+
+
+def records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The records of a FastCGI stream: what kind each is, and what it holds."""
+    while data:
+        size = 8 + int.from_bytes(data[4:6], "big")
+        yield data[1], data[8:size]
+        data = data[size + data[6] :]
 
 
 def readable(sock: socket.socket) -> bool:
