@@ -79,9 +79,10 @@ class Exchange:
 
     ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
     where the front frames the reply; ``close`` whether the connection ends after this reply;
-    ``opened`` that what it opens with was sent already; ``over`` that nothing may be added any more; ``cgi``
-    that it is a CGI reply, and ``delimited`` that the protocol tells where one ends whose length is
-    not known; ``switches`` counts the pieces that the application gave, as uWSGI calls them.
+    ``opened`` that its first octets were sent already; ``over`` that nothing may be added any more;
+    ``cgi`` that it is a CGI reply, and ``delimited`` that the protocol tells where one ends whose
+    length is not known; ``switches`` counts the pieces that the application gave, as uWSGI calls
+    them.
     """
 
     def __init__(

@@ -809,8 +809,8 @@ class TestStarved:
                 waiting.connect(here.address)
                 waiting.sendall(GET)
                 here.log.wait("accept failed: Too many open files; accepting pauses for 0.5 s")
-                here.parked(8)
-            assert ended(idle[0]) == b"", "the one that is idle for the longest"
+                here.parked(5)
+            assert ended(idle[0]) == b"", "those that are idle for the longest"
             assert body(reply_from(waiting)) == b"/"
             assert here.log.text.count("accept failed") == 1, "said once in a while"
 
@@ -841,6 +841,22 @@ class TestStarved:
             assert ended(old) == b""
             fresh.sendall(GET)
             assert body(reply_from(fresh)) == b"/"
+
+    def test_where_nobody_is_idle_slow_heads_make_room(self) -> None:
+        with hall(echo, acceptor=lambda fd: failing(fd, [0, 0, errno.EMFILE])) as here:
+            fresh, slow = here.client(), here.client()
+            conns = here.parked(2)
+            for client in (fresh, slow):
+                client.sendall(CLOSING[:20])
+            wait_until(lambda: all(each.buffer for each in conns), DEADLINE, "both have begun")
+            mine = next(each for each in conns if int(each.port) == slow.getsockname()[1])
+            mine.deadline -= 5.0
+            new = here.client(CLOSING)
+            assert ended(new)
+            assert ended(slow) == b""
+            fresh.sendall(CLOSING[20:])
+            assert ended(fresh)
+            assert here.slot.lane(0, LANE_READ_ERRORS) == 1
 
 
 class descriptors_used_up:
