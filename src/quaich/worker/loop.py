@@ -90,7 +90,7 @@ class Engine(Reader):
         self.idle_timeout = idle_timeout
         answerer.closing = idle_timeout <= 0
         self.on_signal = on_signal
-        self.alone = alone
+        self.alone = alone and threads > 1
         self.clock = 0
         self.turns = 0
         self.clean: Context = copy_context()
@@ -241,8 +241,9 @@ class Engine(Reader):
 
         The listener has one place in the queue among all who ask again, so a new client would wait
         longer the more there are.  But who serves few, or long requests, leaves the others to the
-        other workers; if there is none, they stand in one queue with those who ask again, in the
-        order in which they came.  A long request costs so much that to wait there costs nothing.
+        other workers.  Where there is none, but other threads, all who wait are taken while
+        requests are long: they stand in one queue with those who ask again, in the order in which
+        they came.  One thread leaves them to the kernel, where they outlive a request that kills.
         """
         more = QUEUE if self.alone and lane.suspects else min(self.turns, NEWCOMERS)
         self.turns = 0
