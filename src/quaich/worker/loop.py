@@ -327,7 +327,7 @@ class Engine(Reader):
             self._continue_reply(conn, lane)
             return
         try:
-            if (not conn.http or conn.address == "") and (conn.served == 0 or conn.door.old):
+            if (conn.served == 0 or conn.door.old) and (not conn.http or conn.address == ""):
                 if conn.layer is None and conn.filter is None and self._sparing(conn, lane):
                     return
             data = self._receive(conn)
