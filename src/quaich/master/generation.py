@@ -68,7 +68,7 @@ class Handle:
     def pause_after_service(self, now: float, first: float) -> float:
         """The same for one that accepted: any client may be the cause, by a request that kills, and
         must not be able to stop the service for longer and longer."""
-        return min(first, self.pause_after_death(now, first) / 10)
+        return min(first / 4, self.pause_after_death(now, first) / 10)
 
     def alive(self) -> bool:
         """Whether there is a process behind it."""

@@ -56,7 +56,7 @@ OPTIONS = (
         implies=("master",),
         relation=DIFFERS,
         why="1 and not 2, doubled by each such death up to 60; who dies soon after it began to "
-        "serve is followed after a tenth of it, doubled up to all of it",
+        "serve is followed after a tenth of it, doubled up to a quarter",
     ),
     Option(
         "threads-stacksize",
