@@ -602,6 +602,25 @@ def raises_forged(environ, start_response):
     raise RuntimeError("one\n[pid: 1|app: 0|req: 1/1] forged\n\x1b[31mred")
 
 
+class Unspeakable(Exception):
+    """Nothing can be asked of it."""
+
+    @property
+    def __class__(self):
+        raise ValueError("no class")
+
+    @property
+    def __traceback__(self):
+        raise ValueError("no traceback")
+
+    def __str__(self):
+        raise SystemExit("no text")
+
+
+def raises_unspeakable(environ, start_response):
+    raise Unspeakable
+
+
 def recurses(environ, start_response):
     return recurses(environ, start_response)
 

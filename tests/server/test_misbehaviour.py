@@ -229,6 +229,7 @@ TABLE = {
     "raises_before_first": refused("RuntimeError: a secret"),
     "raises_in_iter": refused("RuntimeError: a secret", 1),
     "raises_forged": refused("RuntimeError: one"),
+    "raises_unspeakable": refused(r"in raises_unspeakable\n.*\n.*Unspeakable.*raises itself"),
     "between_error": broken("RuntimeError: a secret", 1),
     "between_exit": broken("SystemExit: 0", 1),
     "between_interrupt": broken("KeyboardInterrupt", 1),

@@ -156,6 +156,7 @@ class Hall:
         timeout: float = DEADLINE,
         idle: float = DEADLINE,
         acceptor: Callable[[int], Acceptor] = Acceptor,
+        alone: bool = False,
         **more: Any,
     ) -> None:
         self.log = Lines()
@@ -199,6 +200,7 @@ class Hall:
             idle_timeout=idle,
             on_signal=self._on_signal,
             handover=self.handover,
+            alone=alone,
         )
         self.engine.open(self.signals)
         self.threads: list[threading.Thread] = []

@@ -114,7 +114,11 @@ def pause(generation: Generation, paused: bool) -> list[Action]:
 
 def lost(generation: Generation, worker: Handle, fact: str, now: float) -> list[Action]:
     """A worker that should serve is dead: its relief follows, or another, at once or later."""
-    pause = worker.pause_after_death(now, generation.policy.first_pause)
+    first = generation.policy.first_pause
+    if worker.post is Post.READY:
+        pause = worker.pause_after_service(now, first)
+    else:
+        pause = worker.pause_after_death(now, first)
     again = f"; another starts in {pause:g}s" if pause else ""
     actions: list[Action] = [Say("warning", f"{fact}{again}")]
     relief = generation.relief.get(worker.slot)

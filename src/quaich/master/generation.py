@@ -65,6 +65,11 @@ class Handle:
             return 0.0
         return float(min(first * 2 ** min(pauses - 1, 10), max(first, LONGEST_PAUSE)))
 
+    def pause_after_service(self, now: float, first: float) -> float:
+        """The same for one that accepted: any client may be the cause, by a request that kills, and
+        must not be able to stop the service for longer and longer."""
+        return min(first / 4, self.pause_after_death(now, first) / 10)
+
     def alive(self) -> bool:
         """Whether there is a process behind it."""
         return self.pid != 0

@@ -139,6 +139,15 @@ def abort_on_close(fd: int) -> None:
         whole.detach()
 
 
+def finish_on_close(fd: int) -> None:
+    """Take that back: let the close be a good end."""
+    whole = socket.socket(fileno=fd)
+    try:
+        whole.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+    finally:
+        whole.detach()
+
+
 class Acceptor:
     """A listening socket; ``accept`` gives descriptors that are non-blocking and not inherited."""
 

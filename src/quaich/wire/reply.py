@@ -135,8 +135,9 @@ def _check(status: object, headers: object) -> ReplyHead:
     head.status = code
     if not isinstance(headers, list):
         raise ApplicationError(f"start_response: headers must be a list, got {_kind(headers)}")
-    if len(status) == 3:
-        status = f"{status} {_reason(code)}"
+    if not status[4:].strip(" "):
+        # A reason that is empty is lost on the way through a front, and the space with it.
+        status = f"{status[:3]} {_reason(code)}"
     parts: list[str] = [status]
     plain = True
     # As it is now: a thread of the application's may change its own list.
@@ -291,6 +292,9 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 OPENING = b"HTTP/1.1 "
 """What every reply begins with, whatever it says."""
+
+CGI_OPENING = b"Status: "
+"""And where a front reads it, which takes the status out of it (RFC 3875, section 6.3.3)."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -3,9 +3,10 @@ from quaich.stats.scoreboard cimport Slot
 from quaich.sys.clock cimport micros
 from quaich.sys.io cimport peer_state
 from quaich.wire.http1 cimport Head
+from quaich.wire.reply cimport UNTIL_CLOSE
 from quaich.worker.connection cimport Connection, Region
 from quaich.worker.intake cimport start_over
-from quaich.worker.outbox cimport flush, push, push_both, push_end, put_region
+from quaich.worker.outbox cimport flush, push, push_both, push_end, put_region, vanished
 from quaich.worker.record cimport Recorder, describe
 from quaich.wsgi.call cimport Exchange, Stamp
 
@@ -49,13 +50,17 @@ cdef class Answerer:
     cpdef int call(self, Connection conn) except -1
     cpdef int resume(self, Connection conn) except -1
     @cython.locals(
-        exchange=Exchange, iterator=object, last="unsigned long long", now="unsigned long long"
+        exchange=Exchange, iterator=object, head=bytes,
+        last="unsigned long long", now="unsigned long long",
     )
     cpdef int iterate(self, Connection conn) except -1
+    @cython.locals(gone=bint)
+    cdef bint _left(self, Connection conn, Exchange exchange) except -1
     @cython.locals(body=bytes, head=bytes)
     cdef _whole(self, Connection conn, Exchange exchange, object result)
     cdef bint _file(self, Connection conn, Exchange exchange, object wrapper) except -1
     cpdef write_through(self, Connection conn, bytes data)
+    cdef _guard_end(self, Connection conn)
     @cython.locals(exchange=Exchange)
     cpdef int app_done(self, Connection conn) except -1
     @cython.locals(exchange=Exchange)

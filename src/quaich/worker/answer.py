@@ -29,12 +29,12 @@ from quaich.errors import ApplicationError
 from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, LANE_WRITE_ERRORS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
-from quaich.sys.io import peer_state
-from quaich.wire.reply import OPENING
+from quaich.sys.io import abort_on_close, finish_on_close, peer_state
+from quaich.wire.reply import CGI_OPENING, OPENING
 from quaich.worker.connection import Connection, Region
 from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
-from quaich.worker.outbox import flush, push, push_both, push_end, put_region
+from quaich.worker.outbox import flush, push, push_both, push_end, put_region, vanished
 from quaich.worker.record import Recorder, describe
 from quaich.worker.routes import KEY as ROUTE
 from quaich.worker.routes import Routes
@@ -42,6 +42,8 @@ from quaich.wsgi.call import Exchange, Stamp
 from quaich.wsgi.files import FileWrapper
 
 if not cython.compiled:
+    from quaich.wire.reply import UNTIL_CLOSE
+
     NEXT = 0
     """Answered; the connection may carry another request."""
     FLUSH = 1
@@ -152,7 +154,7 @@ class Answerer:
         if conn.opened:
             conn.opened = False
             exchange.opened = True
-        elif conn.door.cgi:
+        if conn.door.cgi:
             exchange.cgi = True
             exchange.delimited = conn.fastcgi is not None
         conn.exchange = exchange
@@ -223,21 +225,23 @@ class Answerer:
                     raise ApplicationError(
                         f"the application's iterable gave {type(piece).__name__}; expected bytes"
                     )
-                if not piece:
-                    continue
-                if exchange.begun:
-                    push(conn, exchange.framed(piece))
-                else:
-                    push_both(conn, exchange.begin(-1), exchange.framed(piece))
-                if conn.gone or exchange.complaint or exchange.framing == 0:
-                    break
+                if piece:
+                    if exchange.begun:
+                        push(conn, exchange.framed(piece))
+                    else:
+                        head = exchange.begin(-1)
+                        if exchange.framing == UNTIL_CLOSE:
+                            self._guard_end(conn)
+                        push_both(conn, head, exchange.framed(piece))
+                    if conn.gone or exchange.complaint or exchange.framing == 0:
+                        break
                 if conn.out:
                     conn.app_ended = micros()
                     self.slot.pause(conn.home, conn.app_ended)
                     return SUSPEND
                 now = micros()
-                if now - last > SLOW and peer_state(conn.fd) == 2:
-                    # The kernel took the piece, but its answer was that nobody reads it.
+                if now - last > SLOW and self._left(conn, exchange):
+                    # The kernel took the piece, if there was one, but nobody reads it.
                     conn.gone = True
                     break
                 last = now
@@ -247,6 +251,14 @@ class Answerer:
         except BaseException as error:
             return self._failed(conn, error)
         return self.app_done(conn)
+
+    def _left(self, conn: Connection, exchange: Exchange) -> bool:
+        if exchange.begun or exchange.opened:
+            return peer_state(conn.fd) == 2
+        gone = vanished(conn)
+        exchange.opened = conn.opened
+        conn.opened = False
+        return gone
 
     def _whole(self, conn: Connection, exchange: Exchange, result: Any) -> None:
         """A reply that is all here: one head with its true length, one send."""
@@ -299,6 +311,8 @@ class Answerer:
         """``write()``: the one call that may wait for a client, as its contract leaves no choice:
         it returns nothing that could be resumed.  It waits ``write_timeouts`` seconds at most for
         the kernel to take something."""
+        if conn.exchange is not None and conn.exchange.framing == UNTIL_CLOSE:
+            self._guard_end(conn)
         push(conn, data)
         if conn.out:
             poll = select.poll()
@@ -312,6 +326,17 @@ class Answerer:
                     flush(conn)
         if conn.gone:
             raise ConnectionResetError("write error: the client is gone")
+
+    def _guard_end(self, conn: Connection) -> None:
+        """The end of the connection will be the end of the reply: until the reply is whole, let it
+        be an error to the client, whoever closes, the kernel for a process that died included.
+
+        On a UNIX socket the loop has seen to that already, by leaving octets of the request unread,
+        and with TLS the good end is one that is said.
+        """
+        if conn.http and conn.address and conn.layer is None and not conn.guarded:
+            conn.guarded = True
+            abort_on_close(conn.fd)
 
     def app_done(self, conn: Connection) -> int:
         """The application has given all; its file is closed only when it is sent."""
@@ -373,6 +398,9 @@ class Answerer:
         start_over(conn)
         if conn.gone or exchange.broken():
             return ABORT
+        if conn.guarded:
+            conn.guarded = False
+            finish_on_close(conn.fd)
         return CLOSE if exchange.close else NEXT
 
     def abandon(self, conn: Connection) -> None:
@@ -422,7 +450,7 @@ class Answerer:
     def _report_failure(self, conn: Connection, error: BaseException) -> int:
         exchange = conn.exchange
         assert exchange is not None
-        if not (conn.gone and isinstance(error, OSError)):
+        if not (conn.gone and issubclass(type(error), OSError)):
             self.slot.add(EXCEPTIONS, 1)
             self.failures.raised(conn, error, "the application raised")
             if self.on_exception is not None:
@@ -458,4 +486,6 @@ class Answerer:
         exchange.framing = 0
         exchange.close = True
         exchange.head_size = len(page)
-        push(conn, page[len(OPENING) :] if exchange.opened else page)
+        if exchange.opened:
+            page = page[len(CGI_OPENING if exchange.cgi else OPENING) :]
+        push(conn, page)

@@ -24,6 +24,7 @@ cdef class Door:
     cdef public object opening
     cdef readonly dict environ
     cdef readonly Py_ssize_t size
+    cdef public bint old
 
 
 cdef class Region:
@@ -81,5 +82,6 @@ cdef class Connection:
     cdef public dict variables
     cdef public Responder fastcgi
     cdef public bint broken
+    cdef public bint guarded
 
     cpdef meet(self, str address, str port)

@@ -41,7 +41,7 @@ class Door:
     HTTP from uwsgi); ``environ`` holds the variables that are the same for every request that comes
     in by it; ``size`` is what those variables count in a request log line; ``head_limit`` is the
     most octets of variables in a FastCGI request; ``opening`` makes what reads a connection before
-    its protocol does, None where nothing has to.
+    its protocol does, None where nothing has to; ``old`` that a client spoke HTTP/1.0.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Door:
         self.head_limit = head_limit
         self.opening: Callable[[Connection], Filter | None] | None = None
         self.environ = environ
+        self.old = False
         server = str(environ.get("SERVER_NAME", ""))
         self.size = 16 + 44 + len(server) + len(port)
 
@@ -120,7 +121,8 @@ class Connection:
     ``context`` and ``home`` the context and the thread it began in; ``suspended`` that it waits
     with that iterator; ``gone`` that the client cannot be reached any more, ``broken`` that it was
     the application that broke off; ``hung`` that it was reported to send no more; ``opened`` that
-    the first octets of its next reply are sent; ``unserved`` that there was no application for the
+    the first octets of its next reply are sent; ``guarded`` that its close is an error to the
+    client, whoever closes; ``unserved`` that there was no application for the
     request; ``layer`` what encodes all that is sent, None where nothing has to be, ``fastcgi`` the
     same where that is it; ``filter`` reads before the protocol; ``variables`` are for the environ
     of every request.
@@ -170,6 +172,7 @@ class Connection:
         self.how = ""
         self.unserved = False
         self.broken = False
+        self.guarded = False
         self.layer: Layer | None = None
         self.filter: Filter | None = None
         self.variables: dict[str, Any] | None = None

@@ -1,18 +1,23 @@
 """What the log says of an application's mistakes, and the end of a process that it forked.
 
 A mistake of the application's is one line where quaich knows what was expected, and its traceback,
-from its own first frame on, where it raised.
+from its own first frame on, where it raised.  An exception's attributes and its text are code of
+the application too, and may raise: so it is asked for its type only, and shown by ``shown``, out of
+which nothing comes.
 """
 
 import os
 import sys
 import traceback
+from types import TracebackType
 from typing import Any, NoReturn
 
 from quaich.errors import ApplicationError
 from quaich.log.request import escape
 from quaich.log.server import Log
 from quaich.worker.connection import Connection
+
+_TRACE = BaseException.__dict__["__traceback__"]
 
 
 class Failures:
@@ -25,14 +30,13 @@ class Failures:
     def raised(self, conn: Connection, error: BaseException, what: str) -> None:
         """The application raised ``error``; ``what`` says where."""
         method, uri = _request_of(conn)
-        if isinstance(error, ApplicationError):
+        if issubclass(type(error), ApplicationError):
             self.log.error(f"application error: {method} {uri}: {error}")
             return
-        trace = error.__traceback__
+        trace = _trace(error)
         while trace is not None and _is_ours(trace.tb_frame.f_globals):
             trace = trace.tb_next
-        text = "".join(traceback.format_exception(type(error), error, trace))
-        self.log.block(f"{what}: {method} {uri}\n{text}")
+        self.log.block(f"{what}: {method} {uri}\n{_text(error, trace)}")
 
     def complain(self, conn: Connection, complaint: str) -> None:
         """The application did not keep its word."""
@@ -53,19 +57,19 @@ class Failures:
     def end_astray(self, error: BaseException | None) -> NoReturn:
         """End as a process ends that returns from its main program, or fails in it."""
         status = 1
-        if isinstance(error, SystemExit):
-            if error.code is None or isinstance(error.code, int):
-                status = (error.code or 0) & 0xFF
-            else:
-                self.log.block(f"{error.code}\n")
-        elif error is not None:
-            self.log.block("".join(traceback.format_exception(error)))
-        else:
-            self.log.error(
-                f"pid={os.getpid()} was forked by the application and came back from its request; "
-                "ended (such a process has to end itself, by os._exit or sys.exit)"
-            )
         try:
+            if isinstance(error, SystemExit):
+                if error.code is None or isinstance(error.code, int):
+                    status = (error.code or 0) & 0xFF
+                else:
+                    self.log.block(f"{error.code}\n")
+            elif error is not None:
+                self.log.block(shown(error))
+            else:
+                self.log.error(
+                    f"pid={os.getpid()} was forked by the application and came back from its "
+                    "request; ended (such a process has to end itself, by os._exit or sys.exit)"
+                )
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
@@ -80,9 +84,28 @@ def _request_of(conn: Connection) -> tuple[str, str]:
     return escape(head.method), escape(head.uri.partition("?")[0])
 
 
+def shown(error: BaseException) -> str:
+    """An exception with its traceback, as far as it lets itself be shown."""
+    return _text(error, _trace(error))
+
+
+def _text(error: BaseException, trace: TracebackType | None) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace))
+    except BaseException:
+        stack = "".join(traceback.format_tb(trace))
+        return f"{stack}{type.__repr__(type(error))} (it raises itself when it is shown)"
+
+
+def _trace(error: BaseException) -> TracebackType | None:
+    """Its traceback, even if its class has an attribute of its own by that name."""
+    trace: TracebackType | None = _TRACE.__get__(error)
+    return trace
+
+
 def raised_by_us(error: BaseException) -> bool:
     """Whether the innermost frame of a traceback is the server's own."""
-    trace = error.__traceback__
+    trace = _trace(error)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is None or _is_ours(trace.tb_frame.f_globals)

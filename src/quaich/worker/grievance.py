@@ -31,7 +31,7 @@ class Grievances:
             return (bool(self.values) and str(error) in self.values) or (
                 bool(self.reprs) and repr(error) in self.reprs
             )
-        except Exception:
+        except BaseException:
             return False  # its text is code of the application, too
 
 

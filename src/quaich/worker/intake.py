@@ -298,6 +298,8 @@ class Intake:
             self.templates[place] = template
         if forwarded and conn.trusted and self.trust is None:
             _set_scheme(environ)
+        if head.minor == 0:
+            conn.door.old = True
         conn.head = head
         conn.environ = environ
         conn.seen = end

@@ -210,15 +210,19 @@ class Keeper(Gate):
                 f"accept failed: {error.strerror}; accepting pauses for {PAUSE} s at a time and "
                 "idle connections are closed (raise the limit of open files)"
             )
-        idle = [
-            conn
-            for conn in list(self.table.values())
-            if conn.state == HEAD and not conn.buffer and (conn.served or self._is_old(conn))
-        ]
+        waiting = [conn for conn in list(self.table.values()) if conn.state == HEAD]
+        idle = [conn for conn in waiting if not conn.buffer and (conn.served or self._is_old(conn))]
+        if not idle:
+            # Only a slow head takes so long, and it would go on for as long as it likes.
+            idle = [conn for conn in waiting if conn.buffer and self._is_old(conn)]
         idle.sort(key=_deadline)
-        for conn in idle[: max(1, len(idle) // 8)]:
+        # An eighth, and half of a few: who waits to be accepted should not have to wait for long.
+        for conn in idle[: max(1, len(idle) // 8, min(len(idle) // 2, 8))]:
             if self._claim(conn):
-                self._part(conn)
+                if conn.buffer:
+                    self._drop(conn)
+                else:
+                    self._part(conn)
 
     def _is_old(self, conn: Connection) -> bool:
         """Whether a client has had the time to send its first request."""

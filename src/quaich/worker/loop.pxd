@@ -6,7 +6,7 @@ from quaich.worker.answer cimport ABORT, FLUSH, NEXT, SUSPEND
 from quaich.worker.connection cimport BODY, HEAD, LINGER, REPLY, Connection, Door
 from quaich.worker.intake cimport CONTINUE, MORE, READY
 from quaich.worker.keeper cimport Lane
-from quaich.worker.outbox cimport flush
+from quaich.worker.outbox cimport flush, vanished
 from quaich.worker.reader cimport READ, READ_BODY, Reader
 from quaich.worker.record cimport Shelf, describe
 
@@ -14,6 +14,7 @@ cpdef enum:
     PIPELINED = 16
     LATE = 10000
     NEWCOMERS = 16
+    QUEUE = 128
     IDLE = 1000
 
 
@@ -22,6 +23,7 @@ cdef class Engine(Reader):
     cdef object on_signal
     cdef readonly unsigned long long clock
     cdef int turns
+    cdef readonly bint alone
     cdef object clean
 
     cpdef run(self, Lane lane)
@@ -42,8 +44,6 @@ cdef class Engine(Reader):
     @cython.locals(conn=Connection, another=Connection, more=int)
     cdef _accept(self, Door door, Lane lane)
     cdef _look(self, Connection conn, Lane lane)
-    @cython.locals(state=int, sent=Py_ssize_t)
-    cdef bint _vanished(self, Connection conn) except -1
     @cython.locals(conn=Connection, accepted=tuple, address=str, fd=int, acceptor=Acceptor)
     cdef Connection _accepted(self, Door door)
     @cython.locals(conn=Connection, door=Door)
@@ -55,6 +55,7 @@ cdef class Engine(Reader):
     cdef bint _sparing(self, Connection conn, Lane lane) except -1
     @cython.locals(turns=int, outcome=int, context=object)
     cdef _go(self, Connection conn, Lane lane, int step)
+    cdef _forget(self, Connection conn)
     @cython.locals(waited=Py_ssize_t, outcome=int)
     cdef _continue_reply(self, Connection conn, Lane lane)
     cdef _outcome_or_next(self, Connection conn, Lane lane, int outcome)

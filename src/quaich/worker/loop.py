@@ -12,7 +12,6 @@ neither connections nor what clients send on those it has.
 
 import os
 import time
-import traceback
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from threading import get_ident
@@ -26,14 +25,13 @@ from quaich.log.server import Log
 from quaich.sys.clock import micros
 from quaich.sys.io import peek, peer_state, receive, send
 from quaich.wire.reply import CONTINUE as CONTINUE_REPLY
-from quaich.wire.reply import OPENING
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door
-from quaich.worker.failure import raised_by_us
+from quaich.worker.failure import raised_by_us, shown
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.keeper import IDLE_LEAVE, Lane
-from quaich.worker.outbox import flush
+from quaich.worker.outbox import flush, vanished
 from quaich.worker.reader import Reader
 from quaich.worker.record import describe
 
@@ -53,14 +51,14 @@ if not cython.compiled:
     NEWCOMERS = 16
     """Connections accepted at once, at most, beside the one that is served."""
 
+    QUEUE = 128
+    """And where requests are long, and no other worker could take them."""
+
     IDLE = 1000
     """Microseconds without work after which it does not count how many were served before."""
 
 SUSPECTS = 128
 """How many are looked for then, one after the other: about as many as a listen queue holds."""
-
-OPENED = ("http", "uwsgi", "auto")
-"""The protocols in which a reply begins as in HTTP."""
 
 
 class Engine(Reader):
@@ -68,7 +66,7 @@ class Engine(Reader):
 
     ``idle_timeout`` is for the time between two requests, in seconds, 0 for one request a
     connection; the other timeouts are the keeper's.  ``on_signal`` acts on the signals that have
-    come.
+    come; ``alone`` says that there is no other worker.
     """
 
     def __init__(
@@ -84,6 +82,7 @@ class Engine(Reader):
         idle_timeout: float,
         on_signal: Callable[[], None],
         handover: Handover | None = None,
+        alone: bool = False,
     ) -> None:
         super().__init__(
             doors, handover, answerer, log, threads, http_timeout, gateway_timeout, intake
@@ -91,6 +90,7 @@ class Engine(Reader):
         self.idle_timeout = idle_timeout
         answerer.closing = idle_timeout <= 0
         self.on_signal = on_signal
+        self.alone = alone and threads > 1
         self.clock = 0
         self.turns = 0
         self.clean: Context = copy_context()
@@ -114,11 +114,12 @@ class Engine(Reader):
                 self._run(lane)
                 return
             except BaseException as error:
-                if not isinstance(error, KeyboardInterrupt) and raised_by_us(error):
+                kind = type(error)
+                if not issubclass(kind, KeyboardInterrupt) and raised_by_us(error):
                     raise
-                self.log.error(f"raised between two requests: {type(error).__name__}")
-                self.log.block(traceback.format_exc())
-                if isinstance(error, SystemExit):
+                self.log.error(f"raised between two requests: {kind.__name__}")
+                self.log.block(shown(error))
+                if issubclass(kind, SystemExit):
                     self.leave()
 
     def _run(self, lane: Lane) -> None:
@@ -175,9 +176,9 @@ class Engine(Reader):
         """A defect of ours costs one connection and a traceback in the log, never a thread."""
         try:
             self._event(conn, lane)
-        except Exception:
+        except Exception as error:
             self.log.error(f"a defect in quaich ended the connection of {conn.address or '-'}")
-            self.log.block(traceback.format_exc())
+            self.log.block(shown(error))
             self._reset(conn)
 
     def _longest(self, lane: Lane) -> int:
@@ -240,9 +241,11 @@ class Engine(Reader):
 
         The listener has one place in the queue among all who ask again, so a new client would wait
         longer the more there are.  But who serves few, or long requests, leaves the others to the
-        other workers.
+        other workers.  Where there is none, but other threads, all who wait are taken while
+        requests are long: they stand in one queue with those who ask again, in the order in which
+        they came.  One thread leaves them to the kernel, where they outlive a request that kills.
         """
-        more = min(self.turns, NEWCOMERS)
+        more = QUEUE if self.alone and lane.suspects else min(self.turns, NEWCOMERS)
         self.turns = 0
         conn = self._accepted(door)
         if conn is not None:
@@ -266,24 +269,6 @@ class Engine(Reader):
             lane.look_at = self.now + LATE / 1000000
             if lane.suspects:
                 lane.suspects -= 1
-
-    def _vanished(self, conn: Connection) -> bool:
-        """Whether nobody waits for the answer to the request in ``conn``.
-
-        Who has said that it sends no more may still read: HTTP allows that, and to the kernel a
-        TCP peer that closed looks the same.  So it is sent what every reply begins with; if it has
-        closed, its kernel answers with a reset, at once where it is this machine's.
-        """
-        state = peer_state(conn.fd)
-        if state == 1 and conn.address and conn.door.protocol in OPENED and conn.layer is None:
-            try:
-                sent = send(conn.fd, OPENING, 0)
-            except OSError:
-                return True
-            if sent > 0:
-                conn.opened = True
-                state = peer_state(conn.fd)
-        return state == 2
 
     def _accepted(self, door: Door) -> Connection | None:
         try:
@@ -342,7 +327,7 @@ class Engine(Reader):
             self._continue_reply(conn, lane)
             return
         try:
-            if conn.served == 0 and (not conn.http or conn.address == ""):
+            if (conn.served == 0 or conn.door.old) and (not conn.http or conn.address == ""):
                 if conn.layer is None and conn.filter is None and self._sparing(conn, lane):
                     return
             data = self._receive(conn)
@@ -380,7 +365,9 @@ class Engine(Reader):
 
         The end of such a connection can be the end of the reply.  With octets unread it is a reset
         to the peer instead: so a reply looks cut that an exception cuts, also on a UNIX socket,
-        where nothing else can say so, or that the death of this process cuts.
+        where nothing else can say so, or that the death of this process cuts.  HTTP/1.1 has other
+        ends; so of the later requests of a connection this is done only where somebody has spoken
+        HTTP/1.0, as a front does that shares its connections between both.
         """
         missing = conn.missing
         if conn.state == HEAD:
@@ -397,13 +384,15 @@ class Engine(Reader):
             else:
                 self._drop(conn)
             return True
+        if conn.served and conn.state == HEAD and not conn.buffer:
+            conn.deadline = self.now + self.http_timeout
         peeked = len(data) if missing <= 1 else 0
         step = self._feed(conn, data)
         if step == -1:
             # Refused; what was not read is thrown away with what may follow.
             return True
         head = conn.head
-        if step == READY and head is not None and not (conn.http and head.keep_alive):
+        if step == READY and head is not None and not (head.keep_alive and head.minor):
             conn.unread = peeked
         elif peeked:
             receive(conn.fd, peeked)
@@ -416,7 +405,7 @@ class Engine(Reader):
         lane.conn = conn
         while step == READY:
             conn.body_began = 0.0
-            if conn.hung and self._vanished(conn):
+            if conn.hung and vanished(conn):
                 if self.answerer.recorder is not None:
                     self.log.info(f"skipped {describe(conn)}: the client is gone")
                 self._drop(conn)
@@ -432,6 +421,8 @@ class Engine(Reader):
             if outcome != NEXT:
                 self._outcome(conn, lane, outcome)
                 return
+            if conn.unread:
+                self._forget(conn)
             if not conn.buffer:
                 conn.deadline = self.now + self.idle_timeout
                 self._park(conn, False)
@@ -451,6 +442,11 @@ class Engine(Reader):
                 return
         if step >= 0:
             self._park(conn, False)
+
+    def _forget(self, conn: Connection) -> None:
+        """Take what was left of a request out of the kernel: the connection goes on."""
+        receive(conn.fd, conn.unread)
+        conn.unread = 0
 
     def _continue_reply(self, conn: Connection, lane: Lane) -> None:
         """There is room for what waits to be sent."""
@@ -476,6 +472,8 @@ class Engine(Reader):
         if outcome != NEXT:
             self._outcome(conn, lane, outcome)
             return
+        if conn.unread:
+            self._forget(conn)
         conn.deadline = self.now + self.idle_timeout
         if conn.buffer:
             self._go(conn, lane, self._next(conn))

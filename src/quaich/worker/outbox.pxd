@@ -1,5 +1,5 @@
 cimport cython
-from quaich.sys.io cimport send, send_both
+from quaich.sys.io cimport peer_state, send, send_both
 from quaich.wire.fastcgi cimport Responder
 from quaich.worker.connection cimport Connection, Region
 from quaich.wsgi.call cimport Exchange
@@ -14,6 +14,8 @@ cdef bytes _encoded(Connection conn, bytes data)
 cpdef push_end(Connection conn)
 @cython.locals(sent=Py_ssize_t)
 cpdef push_both(Connection conn, bytes head, bytes body)
+@cython.locals(state=int)
+cpdef bint vanished(Connection conn) except -1
 @cython.locals(sent=Py_ssize_t)
 cpdef bint flush(Connection conn) except -1
 @cython.locals(responder=Responder, size="long long", first=Region)

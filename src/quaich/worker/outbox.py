@@ -6,8 +6,9 @@ connection, whose owner ends what it began.
 
 from collections import deque
 
-from quaich.sys.io import send, send_both, send_file
+from quaich.sys.io import peer_state, send, send_both, send_file
 from quaich.wire.fastcgi import MOST
+from quaich.wire.reply import CGI_OPENING, OPENING
 from quaich.worker.connection import Connection, Region
 
 
@@ -90,6 +91,23 @@ def push_both(conn: Connection, head: bytes, body: bytes) -> None:
         conn.out.append(body)
         conn.out_offset = sent - len(head)
     conn.out_size = len(head) + len(body) - sent
+
+
+def vanished(conn: Connection) -> bool:
+    """Whether nobody waits for a reply of which nothing was sent.
+
+    Who has said that it sends no more may still read: HTTP allows that, and to the kernel a
+    TCP peer that closed looks the same.  So it is sent what every reply begins with; if it has
+    closed, its kernel answers with a reset, at once where it is this machine's.
+    """
+    state = peer_state(conn.fd)
+    if state == 1 and conn.address:
+        push(conn, CGI_OPENING if conn.door.cgi else OPENING)
+        conn.opened = True
+        if conn.gone:
+            return True
+        state = peer_state(conn.fd)
+    return state == 2
 
 
 def flush(conn: Connection) -> bool:

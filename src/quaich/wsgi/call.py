@@ -17,6 +17,7 @@ except ImportError:
 
 from quaich.errors import ApplicationError
 from quaich.wire.reply import (
+    CGI_OPENING,
     LAST_CHUNK,
     OPENING,
     ReplyHead,
@@ -49,10 +50,8 @@ if not cython.compiled:
     _STAMP = 4
     _CLOSE = 8
     _KEEP = 16
-    # And that a front reads it, which takes the status out of it (RFC 3875, section 6.3.3).
+    # And that a front reads it.
     _CGI = 32
-
-_STATUS = b"Status: "
 
 
 class Stamp:
@@ -80,9 +79,10 @@ class Exchange:
 
     ``http`` tells a connection that HTTP is spoken on from one that carries a gateway protocol,
     where the front frames the reply; ``close`` whether the connection ends after this reply;
-    ``opened`` that OPENING was sent already; ``over`` that nothing may be added any more; ``cgi``
-    that it is a CGI reply, and ``delimited`` that the protocol tells where one ends whose length is
-    not known; ``switches`` counts the pieces that the application gave, as uWSGI calls them.
+    ``opened`` that its first octets were sent already; ``over`` that nothing may be added any more;
+    ``cgi`` that it is a CGI reply, and ``delimited`` that the protocol tells where one ends whose
+    length is not known; ``switches`` counts the pieces that the application gave, as uWSGI calls
+    them.
     """
 
     def __init__(
@@ -188,10 +188,12 @@ class Exchange:
         if start is None or start.added != added or start.size != size or start.date is not date:
             start = head.start = Start(self._start(head, added, size), date, added, size)
         self.head_size = len(start.octets)
-        return start.octets[len(OPENING) :] if self.opened else start.octets
+        if self.opened:
+            return start.octets[len(CGI_OPENING if self.cgi else OPENING) :]
+        return start.octets
 
     def _start(self, head: ReplyHead, added: int, size: int) -> bytes:
-        out = (_STATUS if added & _CGI else OPENING) + head.lines
+        out = (CGI_OPENING if added & _CGI else OPENING) + head.lines
         if added & _LENGTH:
             out += content_length(size)
         if added & _CODING:

@@ -90,6 +90,21 @@ def test_a_worker_that_dies_at_once_is_replaced_after_a_growing_pause() -> None:
     assert pauses == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60])
 
 
+def test_a_loop_of_requests_that_kill_stops_the_service_for_a_moment_only() -> None:
+    story = Story().serve()
+    assert story.after(Died(101, "signal=SIGSEGV")) == [Fork(1, 1)]
+    pauses = []
+    for _ in range(8):
+        story.after(Forked(1, 1, 101))
+        story.after(Ready(1, 1, 101))
+        made = story.after(Died(101, "signal=SIGSEGV"), 0.1)
+        deadline = story.plan.deadline()
+        pauses.append(0.0 if made else (deadline or 1e9) - story.now)
+        if not made:
+            assert story.after(Tick(), pauses[-1] + 0.01) == [Fork(1, 1)]
+    assert pauses == pytest.approx([0, 0.1, 0.2, 0.25, 0.25, 0.25, 0.25, 0.25])
+
+
 def test_a_long_life_ends_the_pauses() -> None:
     story = Story().serve()
     story.after(Died(101, "exit=1"))

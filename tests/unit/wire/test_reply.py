@@ -62,7 +62,8 @@ def test_what_only_a_server_may_say_is_taken_out(name: str) -> None:
     [
         ("404", b"404 Not Found"),
         ("799", b"799 Unknown"),
-        ("200 ", b"200 "),
+        ("200 ", b"200 OK"),
+        ("404   ", b"404 Not Found"),
         ("200 caf\xe9 ok", b"200 caf\xe9 ok"),
     ],
 )

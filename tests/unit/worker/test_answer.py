@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from quaich.worker.outbox import flush
 from quaich.worker.routes import Routes
 from quaich.wsgi.files import FileWrapper
 from tests.support import gateways, uwsgi
-from tests.support.desk import DEADLINE, Desk, desk
+from tests.support.desk import DEADLINE, Desk, desk, reset
 
 PLAIN = [("Content-Type", "text/plain")]
 BIG = b"x" * 400000
@@ -135,6 +136,102 @@ class TestNothing:
             assert here.ask(b"GET /here HTTP/1.0\r\n\r\n") == CLOSE
             assert body(here.received()) == b"chosen"
             assert chosen == ["/here"]
+
+
+class TestNobodyThere:
+    """An iterable that is slow, and gives nothing that could be sent."""
+
+    def waiting(self, *last: Any) -> Pieces:
+        def pieces() -> Any:
+            for _ in range(5):
+                time.sleep(0.11)
+                yield b""
+            yield from last
+
+        iterable = Pieces()
+        iterable.pieces = pieces()
+        return iterable
+
+    @pytest.mark.parametrize("leaves", [reset, socket.socket.close])
+    @pytest.mark.parametrize("more", ["", "Connection: close\r\n"])
+    def test_it_is_closed(self, leaves: Callable[[socket.socket], None], more: str) -> None:
+        iterable = self.waiting(AssertionError("nobody looked"))
+        with desk(giving(iterable), tcp=True) as here:
+            leaves(here.client)
+            assert here.ask(f"GET / HTTP/1.1\r\nHost: a\r\n{more}\r\n".encode()) == ABORT
+            assert iterable.closed == 1
+            assert not here.log.lines
+
+    def test_who_only_sends_no_more_is_answered(self) -> None:
+        with desk(giving(self.waiting(b"late")), tcp=True) as here:
+            here.client.shutdown(socket.SHUT_WR)
+            assert here.ask() == NEXT
+            data = here.received()
+            assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert body(data) == b"4\r\nlate\r\n0\r\n\r\n"
+
+    def test_who_leaves_when_it_has_begun(self) -> None:
+        iterable = self.waiting(AssertionError("nobody looked"))
+        with desk(giving(iterable), tcp=True) as here:
+
+            def application(environ: dict[str, Any], start_response: Any) -> Any:
+                start_response("200 OK", PLAIN)(b"one")
+                reset(here.client)
+                return iterable
+
+            here.answerer.application = application
+            assert here.ask() == ABORT
+            assert iterable.closed == 1
+
+
+class TestUntilClose:
+    """Where the end of the connection is the end of the reply, a process that dies resets it."""
+
+    ASKED = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+
+    def linger(self, here: Any) -> tuple[int, int]:
+        value = here.server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        on, seconds = struct.unpack("ii", value)
+        return on, seconds
+
+    @pytest.mark.parametrize("written", [False, True])
+    def test_in_the_middle_and_at_the_end(self, written: bool) -> None:
+        seen = []
+
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            write = start_response("200 OK", PLAIN)
+            seen.append(self.linger(here))
+            if written:
+                write(b"one")
+                seen.append(self.linger(here))
+                write(b"two")
+                return []
+            return pieces()
+
+        def pieces() -> Any:
+            yield b"one"
+            seen.append(self.linger(here))
+            yield b"two"
+
+        with desk(application, tcp=True) as here:
+            assert here.ask(self.ASKED) == CLOSE
+            assert seen == [(0, 0), (1, 0)]
+            assert self.linger(here) == (0, 0)
+            assert body(here.received()) == b"onetwo"
+
+    def test_one_that_breaks(self) -> None:
+        with desk(giving(Pieces(b"one", ValueError())), tcp=True) as here:
+            assert here.ask(self.ASKED) == ABORT
+            assert self.linger(here) == (1, 0)
+
+    def test_one_whose_client_resets_at_the_end(self) -> None:
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            start_response("200 OK", PLAIN)
+            yield b"one"
+            here.server.shutdown(socket.SHUT_RDWR)
+
+        with desk(application, tcp=True) as here:
+            assert here.ask(self.ASKED) in (CLOSE, ABORT)
 
 
 class TestIterators:

@@ -1,12 +1,13 @@
 """Whose exception it is, by its traceback."""
 
 import os
+from typing import Any
 
 import pytest
 
 from quaich.errors import ApplicationError
 from quaich.sys.io import receive
-from quaich.worker.failure import Failures, raised_by_us
+from quaich.worker.failure import Failures, raised_by_us, shown
 from tests.support.desk import desk
 from tests.support.logs import Lines
 
@@ -66,6 +67,44 @@ def test_a_process_that_comes_back_ends_as_python_does(
     assert ended == [status]
     assert said in log.text
     assert bool(said) == bool(log.lines)
+
+
+def test_an_exception_that_cannot_be_looked_at() -> None:
+    """Its attributes and its text are the application's own code."""
+
+    class Evil(Exception):
+        @property
+        def __traceback__(self) -> Any:
+            raise ValueError("not this")
+
+        @property
+        def __cause__(self) -> Any:
+            raise SystemExit("nor this")
+
+        @property
+        def __class__(self) -> Any:
+            raise KeyboardInterrupt("nor that")
+
+        def __str__(self) -> str:
+            raise Ended
+
+    def application() -> None:
+        raise Evil
+
+    log = Lines()
+    error: BaseException | None = None
+    try:
+        application()
+    except BaseException as caught:
+        error = caught
+    assert error is not None
+    with desk(None) as here:
+        Failures(log).raised(here.conn, error, "the application raised")
+    assert not raised_by_us(error)
+    said = shown(error)
+    for text in (log.text, said):
+        assert "in application" in text
+        assert "Evil'> (it raises itself when it is shown)" in text
 
 
 def test_whose_mistake_it_is_before_its_head_is_read() -> None:

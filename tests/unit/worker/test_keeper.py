@@ -246,7 +246,7 @@ class TestTwoThreads:
             conns[-1].deadline -= 1.0
             here.client()
             here.log.wait("accept failed")
-            here.parked(14)
+            here.parked(8)
             assert taken == [conns[-1]]
             os.close(taken[0].fd)
 

@@ -19,12 +19,12 @@ import pytest
 
 from quaich.stats.scoreboard import LANE_READ_ERRORS, LANE_WRITE_ERRORS
 from quaich.sys.io import Acceptor, receive
-from quaich.worker import keeper, loop
+from quaich.worker import keeper, loop, outbox
 from quaich.worker.connection import LINGER, Connection
 from quaich.worker.reader import READ
 from quaich.worker.record import Shelf
 from quaich.worker.spool import ROOMS
-from tests.support import uwsgi
+from tests.support import gateways, uwsgi
 from tests.support.desk import DEADLINE, GET, Hall, Interfering, ended, hall, reply_from, reset
 from tests.support.processes import wait_until
 
@@ -145,6 +145,40 @@ class TestOrder:
             for client in new:
                 assert ended(client)
 
+    def test_newcomers_stand_in_one_queue_with_those_who_ask_again(self) -> None:
+        """Where requests are long and nobody else serves, a second answer waits for all firsts."""
+        threads = 3
+        answered: list[str] = []
+        free = threading.Event()
+
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            answered.append(environ["PATH_INFO"])
+            if environ["PATH_INFO"] == "/busy":
+                assert free.wait(DEADLINE)
+            time.sleep(0.011)
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"ok"]
+
+        def asks_again(client: socket.socket) -> None:
+            for _ in range(20):
+                reply_from(client)
+                client.sendall(get("/again"))
+
+        with hall(application, threads=threads, alone=True) as here:
+            held = [here.client(get("/busy")) for _ in range(threads)]
+            wait_until(lambda: len(answered) == threads, DEADLINE, "the threads are held")
+            new = [here.client(get(f"/{number}")) for number in range(24)]
+            old = [threading.Thread(target=asks_again, args=(client,)) for client in held]
+            for each in old:
+                each.start()
+            free.set()
+            for client in new:
+                reply_from(client)
+            for each in old:
+                each.join(DEADLINE)
+        before = answered[: answered.index("/23")]
+        assert before.count("/again") <= 2 * threads
+
 
 class TestSparing:
     """Where the end of a connection is the end of the reply: its last octets stay in the kernel."""
@@ -215,6 +249,44 @@ class TestSparing:
 
         with hall(application, protocol="uwsgi", path=tmp_path / "s") as here:
             assert ended(here.client(uwsgi.packet(uwsgi.variables("/")))) is None
+
+    @pytest.mark.parametrize("more", ["", "Connection: keep-alive\r\n"])
+    def test_who_speaks_both_versions_sees_it_too(self, tmp_path: Path, more: str) -> None:
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return breaks() if environ["PATH_INFO"] == "/half" else [b"ok"]
+
+        def breaks() -> Iterator[bytes]:
+            yield b"half"
+            raise ValueError
+
+        old = f"GET /half HTTP/1.0\r\n{more}\r\n".encode()
+        with hall(application, path=tmp_path / "s") as here:
+            assert ended(here.client(old)) is None
+            client = here.client(GET)
+            assert body(reply_from(client)) == b"ok"
+            client.sendall(old)
+            assert ended(client) is None
+
+    def test_a_client_of_http_1_0_is_kept(self, tmp_path: Path) -> None:
+        kept = b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n"
+        with hall(echo, path=tmp_path / "s") as here:
+            client = here.client()
+            for data in (b"", b"a", b"ab", b"y" * 70000, b""):
+                client.sendall(kept % len(data) + data)
+                assert body(reply_from(client)) == b"/" + data
+            client.sendall((kept % 1 + b"c") * 3)
+            for _ in range(3):
+                assert body(reply_from(client)) == b"/c"
+
+    def test_a_client_of_http_1_0_that_reads_late_is_kept(self, tmp_path: Path) -> None:
+        kept = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+        with hall(big, path=tmp_path / "s", room=ROOM) as here:
+            client = here.client(kept)
+            here.writing()
+            assert body(reply_from(client)) == BIG
+            client.sendall(kept)
+            assert body(reply_from(client)) == BIG
 
 
 class TestSlowClients:
@@ -330,6 +402,39 @@ class TestVanished:
             assert ("skipped " in here.log.text) == recorded
             assert ("GET /gone: the client is gone" in here.log.text) == recorded
 
+    @pytest.mark.parametrize("protocol", ["uwsgi", "scgi", "fastcgi"])
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_through_a_gateway(self, busy: Any, protocol: str, fails: bool) -> None:
+        """Who has left is skipped; who has only finished sending has its reply in one piece."""
+        application, free, answered = busy
+        ask = {
+            "uwsgi": uwsgi.packet,
+            "scgi": lambda given: gateways.scgi({**given, "CONTENT_LENGTH": "0"}),
+            "fastcgi": gateways.request,
+        }[protocol]
+
+        def failing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            application(environ, start_response)
+            if environ["PATH_INFO"] == "/stays" and fails:
+                raise ValueError
+            return [b"ok"]
+
+        with hall(failing, protocol=protocol) as here:
+            here.client(ask(uwsgi.variables("/busy")))
+            wait_until(lambda: "/busy" in answered, DEADLINE, "the thread is held")
+            here.client(ask(uwsgi.variables("/gone"))).close()
+            stays = here.client(ask(uwsgi.variables("/stays")))
+            stays.shutdown(socket.SHUT_WR)
+            free.set()
+            data = ended(stays)
+            assert data is not None
+            assert answered == ["/busy", "/stays"]
+        if protocol == "fastcgi":
+            data = b"".join(content for kind, content in records(data) if kind == gateways.STDOUT)
+        opening = b"HTTP/1.1 " if protocol == "uwsgi" else b"Status: "
+        assert data.startswith(opening + (b"500 " if fails else b"200 OK\r\n"))
+        assert data.count(opening) == 1
+
     def test_who_sends_no_more_and_reads(self, busy: Any) -> None:
         application, free, answered = busy
         with hall(application) as here:
@@ -370,6 +475,14 @@ class TestVanished:
             assert body(reply_from(stays)) == b"ok"
             here.parked(1)
             assert "/b" not in answered
+
+
+def records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The records of a FastCGI stream: what kind each is, and what it holds."""
+    while data:
+        size = 8 + int.from_bytes(data[4:6], "big")
+        yield data[1], data[8:size]
+        data = data[size + data[6] :]
 
 
 def readable(sock: socket.socket) -> bool:
@@ -573,7 +686,7 @@ class TestEnds:
             answered.append(environ["PATH_INFO"])
             return echo(environ, start_response)
 
-        monkeypatch.setattr(loop, "send", fail)
+        monkeypatch.setattr(outbox, "send", fail)
         with hall(application, recorded=True) as here:
             client = here.client()
             here.parked()
@@ -723,8 +836,8 @@ class TestStarved:
                 waiting.connect(here.address)
                 waiting.sendall(GET)
                 here.log.wait("accept failed: Too many open files; accepting pauses for 0.5 s")
-                here.parked(8)
-            assert ended(idle[0]) == b"", "the one that is idle for the longest"
+                here.parked(5)
+            assert ended(idle[0]) == b"", "those that are idle for the longest"
             assert body(reply_from(waiting)) == b"/"
             assert here.log.text.count("accept failed") == 1, "said once in a while"
 
@@ -755,6 +868,22 @@ class TestStarved:
             assert ended(old) == b""
             fresh.sendall(GET)
             assert body(reply_from(fresh)) == b"/"
+
+    def test_where_nobody_is_idle_slow_heads_make_room(self) -> None:
+        with hall(echo, acceptor=lambda fd: failing(fd, [0, 0, errno.EMFILE])) as here:
+            fresh, slow = here.client(), here.client()
+            conns = here.parked(2)
+            for client in (fresh, slow):
+                client.sendall(CLOSING[:20])
+            wait_until(lambda: all(each.buffer for each in conns), DEADLINE, "both have begun")
+            mine = next(each for each in conns if int(each.port) == slow.getsockname()[1])
+            mine.deadline -= 5.0
+            new = here.client(CLOSING)
+            assert ended(new)
+            assert ended(slow) == b""
+            fresh.sendall(CLOSING[20:])
+            assert ended(fresh)
+            assert here.slot.lane(0, LANE_READ_ERRORS) == 1
 
 
 class descriptors_used_up:

@@ -55,7 +55,8 @@ OPTIONS = (
         default=1,
         implies=("master",),
         relation=DIFFERS,
-        why="1 and not 2, doubled by each such death up to 60",
+        why="1 and not 2, doubled by each such death up to 60; who dies soon after it began to "
+        "serve is followed after a tenth of it, doubled up to a quarter",
     ),
     Option(
         "threads-stacksize",
