@@ -379,9 +379,7 @@ def test_a_reload_that_waits_for_another_is_of_the_installed_version_too(
     gate = tmp_path / "slow"
     server, address = site.serve(env=installed.env)
     gate.touch()
-    site.write(
-        "two", f"\nprint('loads')\nwhile os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
-    )
+    site.write("two", f"\nprint('loads')\nwhile os.path.exists({str(gate)!r}): time.sleep(0.01)\n")
     os.kill(server.pid, signal.SIGHUP)
     server.wait_line("^loads$")
     installed.change('\n__version__ = "99.1"\n')

@@ -303,7 +303,7 @@ def _with_master(config: Config) -> Config:
 def _serve_alone(config: Config, files: Files, manager: Manager | None, detached: Detached) -> int:
     """The one worker of a server without a master, in this process."""
     # A master never serves, and does without these in its memory.
-    from quaich.worker import tls, warm
+    from quaich.worker import strays, tls, warm
     from quaich.worker.process import Stage, open_doors, run_worker
 
     log = files.log
@@ -332,6 +332,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
                 "without effect (set master = true)"
             )
     hooks.run(config, "as-user", log)
+    strays.watch([each.fd for each in files.listeners])
     apps = startup.load(config, config.need_app, log)
     resources.settle(config, 1)
     hooks.run(config, "post-fork", log)

@@ -17,6 +17,9 @@ except ImportError:
 
 _PID = struct.Struct("=i")
 
+forking = False
+"""Whether it is us who forks, in the parent and in the child until ``fork_away`` returns."""
+
 
 def prctl(operation: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> None:
     """Ask the kernel something about this process; OSError where it refuses."""
@@ -34,10 +37,15 @@ def fork_away() -> int:
     The process in between, its parent, has ended when this returns.  OSError where there can be no
     more processes.
     """
-    if cython.compiled:
-        child: int = c_fork_away()  # type: ignore[name-defined]
-    else:
-        child = _fork_away()
+    global forking
+    forking = True
+    try:
+        if cython.compiled:
+            child: int = c_fork_away()  # type: ignore[name-defined]
+        else:
+            child = _fork_away()
+    finally:
+        forking = False
     if child < 0:
         raise OSError(-child, os.strerror(-child))
     return child

@@ -53,6 +53,7 @@ from quaich.worker import (
     output,
     resources,
     startup,
+    strays,
     tls,
     warm,
 )
@@ -95,6 +96,7 @@ def begin(bootstrap: Bootstrap) -> NoReturn:
     if bootstrap.board is not None:
         logswitch.follow(bootstrap.board)
     naming.show(bootstrap.config, naming.ZYGOTE)
+    strays.watch([each.fd for each in bootstrap.listeners])
     status = Zygote(bootstrap, log_of(bootstrap.config, bootstrap.courier)).run()
     os._exit(status)
 
