@@ -8,6 +8,7 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -212,6 +213,60 @@ def test_a_child_of_the_application_holds_up_nothing(place: Place, path: str, ho
         place.serves()
     finally:
         with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
+FORKS = """
+import os, time
+if not (child := os.fork()):
+    time.sleep(3600)
+open("child", "w").write(str(child))
+"""
+
+
+@pytest.mark.parametrize("master", [True, False])
+@pytest.mark.parametrize("when", ["request", "import"])
+def test_a_child_that_outlives_the_server_holds_none_of_its_addresses(
+    start: StartServer, tmp_path: Path, when: str, master: bool
+) -> None:
+    (tmp_path / "faulty.py").write_text(FORKS * (when == "import") + APPLICATION)
+    address = ("127.0.0.1", free_port())
+    argv = [
+        *("--http-socket", "{}:{}".format(*address), "--socket", "site.sock", "-w", "faulty"),
+        *(["--master"] if master else []),
+    ]
+    server = start(*argv)
+    server.wait_ready()
+    if when == "request":
+        http.get(address, "/fork")
+    child = int((tmp_path / "child").read_text())
+    try:
+        server.send(signal.SIGINT)
+        assert server.wait_exit() == (0 if master else 30)
+        assert stat(child)
+        with pytest.raises(ConnectionRefusedError):
+            exchange(address, b"GET / HTTP/1.1\r\n\r\n")
+        # Once more, at the same addresses.
+        (tmp_path / "faulty.py").write_text(APPLICATION)
+        start(*argv).wait_ready()
+        assert get(address).isdigit()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_child_does_not_keep_idle_clients(place: Place) -> None:
+    """A client that is closed sees it, though a process that the application forked lives on."""
+    place("--http-keepalive=2", workers=1)
+    request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    with socket.create_connection(place.address, 10) as client:
+        client.sendall(request)
+        assert b"200 OK" in client.recv(65536)
+        http.get(place.address, "/fork")
+        child = int((place.directory / "child").read_text())
+        try:
+            assert client.recv(65536) == b""
+        finally:
             os.kill(child, signal.SIGKILL)
 
 

@@ -667,6 +667,39 @@ def test_socket_activation(start: StartServer, tmp_path: Path) -> None:
     assert get(address) == "one"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("serve", "site_app:application"),
+        ("-w", "site_app", "--master"),
+        ("-w", "site_app", "--master", "--protocol", "http"),
+        ("--socket", "site.sock", "-w", "site_app", "--master", "--protocol", "http"),
+        ("serve", "site_app:application", "--bind", "unix:site.sock"),
+    ],
+)
+def test_socket_activation_of_what_is_not_configured(
+    start: StartServer, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    write(tmp_path)
+    with socket.socket() as given:
+        given.bind(("127.0.0.1", 0))
+        given.listen()
+        address = given.getsockname()
+        server = start(
+            *options,
+            argv=[sys.executable, "-c", ACTIVATE, str(given.fileno()), *command()],
+            pass_fds=[given.fileno()],
+        )
+        server.wait_ready()
+    assert get(address) == "one"
+    # And no address besides.
+    assert server.log.count("listening") == 1 + ("site.sock" in " ".join(options))
+    server.send(signal.SIGHUP)
+    server.wait_line(r"^generation=2 serves")
+    assert get(address) == "one"
+    assert "changed, but only by a restart" not in server.log
+
+
 def test_stdin_as_the_socket(start: StartServer, tmp_path: Path) -> None:
     write(tmp_path)
     with socket.socket() as given:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ import quaich
 from tests.conftest import StartServer
 from tests.support.net import Address, exchange
 from tests.support.processes import stat, wait_until
-from tests.support.server import START, Server
+from tests.support.server import START, STOP, Server, command, environment
 
 APPLICATION = """
 import os, time
@@ -250,6 +251,29 @@ class Installed:
         other.write_text(file.read_text() + more)
         other.replace(file)
 
+    def edit(self, name: str, before: str, after: str) -> None:
+        file = self.package / name
+        text = file.read_text()
+        assert before in text
+        file.write_text(text.replace(before, after))
+
+    def hold_trials(self, gate: Path) -> None:
+        """Another version whose start waits as long as a file is there."""
+        gate.touch()
+        self.change(
+            "\nimport os, time\n__version__ = '99.1'\n"
+            "if 'QUAICH_RESUME_TRY' in os.environ:\n"
+            f"    print(os.getpid(), file=open({f'{gate}.pid'!r}, 'w'))\n"
+            f"    while os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+        )
+
+
+def trial_of(gate: Path) -> int:
+    """The pid of the trial that waits."""
+    file = Path(f"{gate}.pid")
+    wait_until(lambda: file.exists() and file.read_text().strip(), START, "a trial")
+    return int(file.read_text())
+
 
 def test_another_version_takes_over_in_place_under_load(site: Site, tmp_path: Path) -> None:
     installed = Installed(tmp_path / "lib")
@@ -280,12 +304,13 @@ def test_another_version_takes_over_in_place_under_load(site: Site, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [("\n1 / 0\n", "ZeroDivisionError"), ("\nimport time\ntime.sleep(60)\n", "does not start")],
+    [("\n1 / 0\n", "ZeroDivisionError"), ("\nimport time\ntime.sleep(60)\n", "within 1 s")],
 )
 def test_a_version_that_does_not_work_changes_nothing(
     site: Site, tmp_path: Path, change: str, reason: str
 ) -> None:
     installed = Installed(tmp_path / "lib")
+    installed.edit("master/succession.py", "PATIENCE = 10.0", "PATIENCE = 1.0")
     server, address = site.serve("--startup-timeout", "1", env=installed.env)
     installed.change(change)
     with Load(address) as load:
@@ -302,8 +327,7 @@ def test_a_master_that_cannot_be_replaced_refuses_the_zygote_of_another_version(
     installed = Installed(tmp_path / "lib")
     server, address = site.serve(env=installed.env)
     # It runs, but cannot read what the running master would hand over.
-    estate = installed.package / "master" / "estate.py"
-    estate.write_text(estate.read_text().replace('data["lifeline"]', 'data["other"]'))
+    installed.edit("master/estate.py", 'data["lifeline"]', 'data["other"]')
     installed.change('\n__version__ = "99.1"\n')
     with Load(address) as load:
         os.kill(server.pid, signal.SIGHUP)
@@ -312,3 +336,78 @@ def test_a_master_that_cannot_be_replaced_refuses_the_zygote_of_another_version(
     assert load.failures == []
     assert "Traceback" not in server.log
     assert get(address).startswith("one")
+
+
+def test_the_master_supervises_while_another_version_is_tried(site: Site, tmp_path: Path) -> None:
+    installed = Installed(tmp_path / "lib")
+    gate = tmp_path / "gate"
+    server, address = site.serve("--pidfile", str(tmp_path / "pid"), env=installed.env)
+    installed.hold_trials(gate)
+    upgrade = subprocess.Popen(
+        [*command(), "upgrade", str(tmp_path / "pid")],
+        env=environment(installed.env),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        trial = trial_of(gate)
+        victim = server.wait_ready()[0]
+        os.kill(victim, signal.SIGKILL)
+        server.wait_ready(3)
+        # What is asked for meanwhile follows, once.
+        site.write("two")
+        os.kill(server.pid, signal.SIGHUP)
+        server.wait_line("^signal=SIGHUP action=reload")
+        assert stat(trial)
+        assert "goes on" not in server.log
+        gate.unlink()
+        _, said = upgrade.communicate(timeout=START)
+    finally:
+        upgrade.kill()
+        upgrade.wait()
+    assert said == "quaich: the installed quaich is tried\nquaich: quaich=99.1 goes on\n"
+    assert upgrade.returncode == 0
+    server.wait_line("^generation=2 serves")
+    wait_until(lambda: get(address).startswith("two"), START, "the new code")
+    assert "generation=3" not in server.log
+
+
+def test_a_reload_that_waits_for_another_is_of_the_installed_version_too(
+    site: Site, tmp_path: Path
+) -> None:
+    installed = Installed(tmp_path / "lib")
+    gate = tmp_path / "slow"
+    server, address = site.serve(env=installed.env)
+    gate.touch()
+    site.write("two", f"\nprint('loads')\nwhile os.path.exists({str(gate)!r}): time.sleep(0.01)\n")
+    os.kill(server.pid, signal.SIGHUP)
+    server.wait_line("^loads$")
+    installed.change('\n__version__ = "99.1"\n')
+    with Load(address) as load:
+        os.kill(server.pid, signal.SIGHUP)
+        server.wait_line("^signal=SIGHUP action=reload", count=2)
+        gate.unlink()
+        server.wait_line("^generation=2 serves")
+        server.wait_line("^quaich=99.1 .* goes on generation=2")
+        server.wait_line("^generation=3 serves")
+    assert load.failures == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_of_a_trial_when_the_server_ends(
+    site: Site, tmp_path: Path, number: int
+) -> None:
+    installed = Installed(tmp_path / "lib")
+    gate = tmp_path / "gate"
+    server, _ = site.serve(env=installed.env)
+    installed.hold_trials(gate)
+    os.kill(server.pid, signal.SIGHUP)
+    trial = trial_of(gate)
+    os.kill(server.pid, number)
+    assert server.process.wait(STOP) == (0 if number == signal.SIGINT else -number)
+    wait_until(lambda: not _lives(trial), 2, "the trial to end with the server")
+
+
+def _lives(pid: int) -> bool:
+    found = stat(pid)
+    return found is not None and found.state != "Z"

@@ -74,13 +74,17 @@ def _holds_scoreboard(pid: int) -> bool:
 
 
 def pid_in(path: str) -> int:
-    """The pid that a file holds; raises QuaichError where there is none."""
+    """The pid that a file holds; raises QuaichError where there is none.
+
+    It may be 1: the server of a container.
+    """
     try:
-        with open(path, "rb") as file:
-            text = file.read(64).strip()
+        # A FIFO would be waited for.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            text = (file.read(64) or b"").strip()
     except OSError as error:
         raise QuaichError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    if not text.isdigit() or not 1 < int(text) < 2**31:
+    if not text.isdigit() or not 0 < int(text) < 2**31:
         shown = printable(text[:20].decode("latin-1"))
         raise QuaichError(f'{path}: expected the pid of a server, got "{shown}"')
     return int(text)

@@ -72,9 +72,12 @@ def _trusted(name: str) -> bool:
 
 
 def _is_named(fd: int, name: str) -> bool:
-    """Whether it is the file of that name, and of no other: what a link leads to is not ours."""
+    """Whether it is the file of that name, and of no other: what a link leads to is not ours, and a
+    device is everybody's."""
     info = os.fstat(fd)
-    return info.st_nlink < 2 and os.path.samestat(info, os.lstat(name))
+    return (
+        stat.S_ISREG(info.st_mode) and info.st_nlink < 2 and os.path.samestat(info, os.lstat(name))
+    )
 
 
 def _connect(name: str, host: str, port: int) -> int:

@@ -205,6 +205,9 @@ class DaemonHouse(BaseSide):
         return os.path.join(spec.chdir or (self._config and self._config.chdir) or "", spec.pidfile)
 
     def _write_pidfile(self, path: str, pid: int) -> None:
+        if not _replaceable(path):
+            self.house.log.error(f"{path}: what is there is not a file; the pid is not written")
+            return
         try:
             # Beside it, then in its place: never a link to somewhere else, never half of it.
             new = f"{path}.{pid}"
@@ -246,6 +249,15 @@ class DaemonHouse(BaseSide):
                 self._stamps[path] = stamp(os.path.join(config.chdir or "", path))
                 if path in before and changed(before[path], self._stamps[path]):
                     self._do(self._daemons.touched(key, now))
+
+
+def _replaceable(path: str) -> bool:
+    """Whether a path may be renamed over: /dev/null may not."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def _pid_in(path: str) -> tuple[int, int]:

@@ -261,6 +261,7 @@ class Files:
                 rights=self._rights(),
                 options=_socket_options(config),
                 inherited=list(self._inherited),
+                protocol=config.protocol,
                 on_open=self._opened,
             )
         finally:

@@ -56,9 +56,9 @@ class Master:
         self._estate = estate
         self.log = log
         self.plan = Plan(policy_of(config))
-        self._sides = tuple(sides)
-        self._installed = upgrade.installed()
-        self._upgrades: list[facts.Asked] = []
+        self._trials = upgrade.Trials(self._state)
+        self._sides = (*sides, self._trials)
+        self._becoming = 0
         self._first: Sequence[facts.Action] = ()
         self._selector = selectors.DefaultSelector()
         self._events: deque[facts.Event] = deque()
@@ -99,8 +99,8 @@ class Master:
                     self._handle(self._events.popleft())
                 if self._status is not None:
                     return self._status
-                if self._upgrades:
-                    self._upgrade()
+                if self._becoming:
+                    self._become()
                 else:
                     self._wait()
         finally:
@@ -120,11 +120,6 @@ class Master:
                 self.log.error(f"at the end: {error}")
 
     def _handle(self, event: facts.Event) -> None:
-        asked = self.plan.reload_in(event)
-        if asked and upgrade.installed() not in ((), self._installed):
-            self.log.info("another quaich is installed; the master becomes it before the reload")
-            self._upgrades.append(asked)
-            return
         actions = self.plan.handle(event, time.monotonic())
         # Before anybody is told to leave: whether somebody will take over from them.
         heirs = self.plan.heirs
@@ -140,26 +135,18 @@ class Master:
 
     # Executing the master anew.
 
-    def _upgrade(self) -> None:
+    def _become(self) -> None:
         """Become the installed version, now that nothing else is to be done.
 
-        It does not return, unless that cannot be: then this one does what was to follow.
+        It does not return, unless that cannot be, or is not wanted any more.
         """
-        asked, self._upgrades = self._upgrades, []
-        tickets = [each.ticket for each in asked if each.meaning is facts.Meaning.UPGRADE]
-        then = [each for each in asked if each.meaning is not facts.Meaning.UPGRADE]
-        reason = "something else is under way; try again"
-        if self.plan.at_rest:
-            reason, missed = upgrade.become(self._state(tickets, then), self._signals, self.log)
+        trial, self._becoming = self._becoming, 0
+        if self.plan.trying:
+            reason, missed = upgrade.become(self._state(), self._signals, self.log)
             self._events.extend(facts.Signal(name) for name in missed)
-            # What cannot be now is not tried again by every reload.
-            self._installed = upgrade.installed()
-        text = f"the master stays what it is, quaich={__version__}: {reason}"
-        self.log.error(text)
-        self._perform([facts.Answer(each, False, text) for each in tickets if each])
-        self._events.extend(then)
+            self._events.append(facts.Tried(trial, reason))
 
-    def _state(self, tickets: Sequence[int], then: Sequence[facts.Asked]) -> State:
+    def _state(self) -> State:
         """All that the installed version goes on from."""
         sides = {each.name: each.carry() for each in self._sides if each.name}
         return State(
@@ -178,8 +165,8 @@ class Master:
                 *(fd for _, fds in sides.values() for fd in fds),
             ],
             watch=self._watch.carry(),
-            answers=tickets,
-            then=then,
+            answers=self.plan.wishes.now.tickets if self.plan.wishes.now else (),
+            then=self.plan.following(),
         )
 
     def _resume(self, state: State) -> None:
@@ -195,9 +182,9 @@ class Master:
             if side.name in state.sides:
                 side.resume(state.sides[side.name])
         text = f"quaich={__version__} goes on"
-        self._first = [facts.Answer(each, True, text) for each in state.answers if each]
+        answers = [facts.Answer(each, True, text) for each in state.answers if each]
+        self._first = [*answers, *self.plan.go_on(state.then, time.monotonic())]
         self._events.extend(facts.Signal(name) for name in state.signals)
-        self._events.extend(state.then)
 
     # The house of the sides.
 
@@ -256,6 +243,7 @@ class Master:
             if self._selector.get_map().get(key.fd) is key:
                 key.data()
         self._reap()
+        self.plan.outdated = self._trials.outdated
         now = time.monotonic()
         if watching and now >= self._watch.due:
             self._look(now)
@@ -333,9 +321,8 @@ class Master:
                     self._holdings.forget(generation)
                 case facts.Say(level, text):
                     getattr(self.log, level)(text)
-                case facts.Perform(facts.Meaning.UPGRADE, ticket):
-                    self._upgrades.append(facts.Asked(facts.Meaning.UPGRADE, ticket))
-                    continue
+                case facts.Become(trial):
+                    self._becoming = trial
                 case facts.Leave(status):
                     self._status = status
             now = time.monotonic()

@@ -1,7 +1,8 @@
 """The pid file: written whole or not at all, never through a link, and removed only while ours.
 
-A file that is there is replaced, as uWSGI does.  Refused: a directory where others could put a file
-of theirs in its place.
+A file that is there is replaced, as uWSGI does; a device (``/dev/null``) is written to, and stays.
+Refused: a directory where others could put a file of theirs in its place, and a path at which there
+is something else.
 """
 
 import os
@@ -46,6 +47,10 @@ class PidFile:
                     f"{self._prefix} = {self.path}: every user can write to {directory}; "
                     "choose a directory that is yours, such as /run/quaich"
                 )
+            if self._is_device():
+                with open(self.path, "wb", buffering=0) as device:
+                    device.write(b"%d\n" % os.getpid())
+                return None
             before = read(self.path)
             temporary = f"{self.path}.{os.getpid()}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -65,6 +70,19 @@ class PidFile:
             ) from None
         self._inode = (info.st_dev, info.st_ino)
         return before if before is not None and _runs(before) else None
+
+    def _is_device(self) -> bool:
+        """Whether a device is there; raises QuaichError where it is what must not be replaced."""
+        try:
+            mode = os.lstat(self.path).st_mode
+        except FileNotFoundError:
+            return False
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
+            raise QuaichError(
+                f"{self._prefix} = {self.path}: what is there is not a file; remove it or choose "
+                "another path"
+            )
+        return stat.S_ISCHR(mode)
 
     def remove(self) -> None:
         """Remove it, if it is still there and still ours."""

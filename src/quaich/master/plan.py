@@ -6,7 +6,8 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
 * A reload starts a generation beside the serving one, which is told to leave only when every worker
   of the new one is ready; in a chain reload, when the new worker of its slot is.  A new generation
   that fails or takes too long is dropped and the old one serves on, whole again.
-  Reloads asked for meanwhile become one more, afterwards.
+  Reloads asked for meanwhile become one more, afterwards.  Whether the master itself is replaced
+  before one is in ``succession``.
 * With snapshots the zygotes of generations that served before stay, asleep.  To restore one is a
   reload whose application is loaded already; if that fails, it sleeps again.
 * A refork is a reload, too, whose zygote is forked from the one that serves.
@@ -36,7 +37,7 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
 from quaich.master import crew, replacement
 from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Post, Stage
-from quaich.master.staff import Staff
+from quaich.master.succession import Succession
 from quaich.master.vocabulary import (
     Action,
     Asked,
@@ -61,13 +62,14 @@ from quaich.master.vocabulary import (
     StartZygote,
     Tick,
     Touched,
+    Tried,
     WorkerFailed,
     ZygoteStarted,
 )
 from quaich.master.wishes import AT_REST, RELOADS, Wish, answers
 
 
-class Plan(Staff):
+class Plan(Succession):
     """The decisions.  ``start`` once, then ``handle`` for each event; ``deadline`` between them.
 
     ``order`` are the generations that have served and still have a process, in the order in which
@@ -120,16 +122,14 @@ class Plan(Staff):
                 self._breach(event, now)
             case Resize(number, wanted, cause):
                 self._resize(number, wanted, cause, now)
+            case Tried():
+                self._tried(event, now)
             case Tick():
                 self._tick(now)
+                self._look_at_trial(now)
         self._settle(now)
         self._time(now)
         return self._actions
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether it serves, and nothing is being started."""
-        return self.phase is Phase.SERVING and self.raising is None
 
     @property
     def heirs(self) -> bool:
@@ -138,22 +138,6 @@ class Plan(Staff):
         return not self.ending and (Stage.SERVING in stages or Stage.RAISING in stages)
 
     # What is asked for.
-
-    def reload_in(self, event: Event) -> Asked | None:
-        """The reload that an event asks for and that would begin at once, None for none."""
-        if not self.at_rest:
-            return None
-        match event:
-            case Asked():
-                asked = event
-            case Touched(_, meaning):
-                asked = Asked(meaning)
-            case Signal(name) if name in self.policy.signals:
-                asked = Asked(self.policy.signals[name])
-            case _:
-                return None
-        loads = asked.meaning in RELOADS and asked.meaning is not Meaning.RESTORE
-        return asked if loads and not self.policy.exit_on_reload else None
 
     def _signal(self, name: str, now: float) -> None:
         meaning = self.policy.signals.get(name)
@@ -201,15 +185,18 @@ class Plan(Staff):
     def _ask_reload(self, event: Asked, now: float) -> None:
         if self.ending:
             self._do(*self.wishes.refused(event.ticket))
-        elif self.phase is Phase.STARTING or self.raising is not None:
+        elif self.trying and event.meaning is Meaning.UPGRADE:
+            self._join(event.ticket)
+        elif self.busy:
             self._do(*self.wishes.add(event))
         else:
-            self._reload(Wish(event.meaning, event.argument, (event.ticket,)), now)
+            self._begin(Wish(event.meaning, event.argument, (event.ticket,)), now)
 
     def _ask_refork(self, event: Asked, now: float) -> None:
         old = self.generations.get(self.current)
-        if self.phase is Phase.STARTING or self.raising is not None or old is None:
-            self._do(*answers([event.ticket], False, "a generation is starting; try again"))
+        if self.busy or old is None:
+            text = "something else is under way; try again"
+            self._do(*answers([event.ticket], False, text))
         elif old.zygote.post is not Post.READY:
             text = f"the zygote of generation={self.current} cannot fork now; try again"
             self._do(*answers([event.ticket], False, text))
@@ -219,11 +206,6 @@ class Plan(Staff):
     def _reload(self, wish: Wish, now: float) -> None:
         if wish.meaning is Meaning.RESTORE:
             self._restore(wish, now)
-            return
-        if wish.meaning is Meaning.UPGRADE:
-            # Those who asked after that ask the master that it becomes.
-            self._do(*(Perform(Meaning.UPGRADE, each) for each in wish.tickets[-1:]))
-            self._do(*answers(wish.tickets[:-1], True, "the master is executed anew"))
             return
         self.newest += 1
         self.raising = self.newest
@@ -256,19 +238,25 @@ class Plan(Staff):
         self._until(generation, now)
         self._loaded(number, generation.zygote.pid, now)
 
-    def _raised(self, ok: bool, text: str, now: float) -> None:
-        """A reload is over, well or badly: the next, if one was asked for."""
+    def _raised(self, ok: bool, text: str, now: float, reforks: bool = False) -> None:
+        """A reload is over, well or badly: the next, if one was asked for.
+
+        With ``reforks`` it is forked anew first, unless the next is another generation.
+        """
         if self.raising is not None:
             self.tally.reloaded(ok)
         self.raising = None
         self._do(*self.wishes.over(ok, text))
-        again, self.wishes.next = self.wishes.next, None
-        if again is not None and not self.ending:
-            self._reload(again, now)
+        next_ = self.wishes.next
+        if reforks and (next_ is None or next_.meaning is Meaning.UPGRADE):
+            self._asked(Asked(Meaning.REFORK), now)
+        if not self.busy:
+            self._follow(now)
 
     def _end(self, phase: Phase, status: int, now: float) -> None:
         self.phase = phase
         self.status = status
+        self._end_trial()
         self._do(*self.wishes.refuse())
         for generation in self.generations.values():
             self._do(*crew.retire(generation, phase is Phase.STOPPING, now))
@@ -393,10 +381,9 @@ class Plan(Staff):
             self.phase = Phase.SERVING
         self.order = [each for each in self.order if each != self.current] + [self.current]
         self._prune(now)
-        self._raised(True, f"generation={generation.number} serves", now)
         fresh = wish is None or wish.meaning not in (Meaning.REFORK, Meaning.RESTORE)
-        if fresh and generation.policy.reforks:
-            self._asked(Asked(Meaning.REFORK), now)
+        reforks = fresh and generation.policy.reforks
+        self._raised(True, f"generation={generation.number} serves", now, reforks)
 
     def _prune(self, now: float) -> None:
         """Let go of the snapshots that are too many."""

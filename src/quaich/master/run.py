@@ -20,6 +20,7 @@ from quaich.log.board import Board
 from quaich.log.file import redirect
 from quaich.log.server import Log
 from quaich.master import launch, upgrade
+from quaich.master.activated import with_sockets
 from quaich.master.courierhouse import CourierHouse
 from quaich.master.daemonhouse import DaemonHouse
 from quaich.master.desk import Desk
@@ -73,7 +74,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
         return _run_script(config)
     inherited = inherit.take(os.environ, os.getpid())
     manager = notify.take(os.environ, os.getpid())
-    config = to_journal(_with_master(config), os.environ)
+    config = with_sockets(to_journal(_with_master(config), os.environ), bool(inherited))
     if config.immediate_uid is not None or config.immediate_gid is not None:
         _become_at_once(config)
     name = config.daemonize2 or config.daemonize
@@ -156,7 +157,7 @@ def _supervise(
             board.descriptors if board is not None else None,
             files.courier.mailbox if files.courier is not None else None,
         )
-        master = Master(config, _again(config, reload), estate, files.log, sides)
+        master = Master(config, _again(config, reload, estate), estate, files.log, sides)
         return master.run(early)
     finally:
         desk.close()
@@ -209,7 +210,8 @@ def resume(reload: Callable[[], Config]) -> int:
     board = Board(estate.board) if estate.board is not None else None
     sides = _sides(files, manager, board, desk, daemons)
     try:
-        master = Master(config, _again(config, reload), estate, files.log, sides, state)
+        again = _again(config, reload, estate)
+        master = Master(config, again, estate, files.log, sides, state)
         status = master.run()
     finally:
         desk.close()
@@ -217,9 +219,10 @@ def resume(reload: Callable[[], Config]) -> int:
     return status
 
 
-def _again(first: Config, reload: Callable[[], Config]) -> Callable[[], Config]:
+def _again(first: Config, reload: Callable[[], Config], estate: Estate) -> Callable[[], Config]:
     """Reads the configuration for a reload."""
-    return lambda: as_before(_with_master(reload()), first)
+    passed = len(estate.listeners) > len(first.listeners)
+    return lambda: with_sockets(as_before(_with_master(reload()), first), passed)
 
 
 def _remark(config: Config, log: Log, manager: Manager | None) -> None:
@@ -303,7 +306,7 @@ def _with_master(config: Config) -> Config:
 def _serve_alone(config: Config, files: Files, manager: Manager | None, detached: Detached) -> int:
     """The one worker of a server without a master, in this process."""
     # A master never serves, and does without these in its memory.
-    from quaich.worker import tls, warm
+    from quaich.worker import strays, tls, warm
     from quaich.worker.process import Stage, open_doors, run_worker
 
     log = files.log
@@ -332,6 +335,7 @@ def _serve_alone(config: Config, files: Files, manager: Manager | None, detached
                 "without effect (set master = true)"
             )
     hooks.run(config, "as-user", log)
+    strays.watch([each.fd for each in files.listeners])
     apps = startup.load(config, config.need_app, log)
     resources.settle(config, 1)
     hooks.run(config, "post-fork", log)

@@ -2,12 +2,12 @@
 
 The process id, the children, the sockets and every open file stay; the state goes through a file in
 memory.  Before it is too late to go back, a child tries whether the installed version can read that
-state, so that an installation that is broken, or cannot go on from this one, changes nothing.
+state, so that an installation that is broken, or cannot go on from this one, changes nothing.  The
+master does not wait for that child; what its end leads to is decided in ``succession``.
 """
 
 import json
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -16,6 +16,9 @@ from typing import Any, NoReturn
 from quaich import __version__
 from quaich.log.server import Log
 from quaich.master.estate import State
+from quaich.master.side import BaseSide
+from quaich.master.vocabulary import Action, EndTrial, Tried, Try
+from quaich.sys import process
 from quaich.values import replace
 
 RESUME = "QUAICH_RESUME"
@@ -24,7 +27,6 @@ RESUME = "QUAICH_RESUME"
 TRY = "QUAICH_RESUME_TRY"
 """Set where the state is only to be read."""
 
-_PATIENCE = 10.0
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -59,61 +61,130 @@ def read(file: int) -> Any:
     return data["state"]
 
 
-def objection(state: Any) -> str:
-    """Why the installed version cannot go on from this state; empty when it can."""
+def begin(state: Any) -> tuple[int, int]:
+    """Begin to try, in a child, whether the installed version can go on from a state.
+
+    The child's pid, and where its last words can be read.  Raises OSError where there is no child.
+    """
     file = write(state)
     try:
-        return _try(file)
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return _fork(file, writer), reader
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
     finally:
         os.close(file)
 
 
-def _try(file: int) -> str:
-    reader, writer = os.pipe()
-    environ = {**os.environ, RESUME: str(file), TRY: "1"}
-    os.set_inheritable(file, True)
+def _fork(file: int, output: int) -> int:
+    master = os.getpid()
+    # A signal for the child must not run our handlers in it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        pid = os.posix_spawn(
-            sys.executable,
-            _argv(),
-            environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, writer, 1),
-                (os.POSIX_SPAWN_DUP2, writer, 2),
-            ],
-        )
-    except OSError as error:
-        os.close(reader)
-        return f"{sys.executable}: {(error.strerror or str(error)).lower()}"
+        pid = os.fork()
+        if pid == 0:
+            _try(file, output, master)
+        return pid
     finally:
-        os.close(writer)
-    with os.fdopen(reader, "rb") as output:
-        return _outcome(pid, output.fileno())
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _outcome(pid: int, output: int) -> str:
-    child = os.pidfd_open(pid)
+def _try(file: int, output: int, master: int) -> NoReturn:
     try:
-        poller = select.poll()
-        poller.register(child, select.POLLIN)
+        signal.set_wakeup_fd(-1)
+        process.reset_handlers()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         # What it writes fits into the pipe, or is not worth waiting for.
-        ended = poller.poll(_PATIENCE * 1000)
-        if not ended:
-            os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+        for fd in (1, 2):
+            os.dup2(output, fd)
+        os.set_inheritable(file, True)
+        if process.die_with_parent(master):
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            environ = {**os.environ, RESUME: str(file), TRY: "1"}
+            os.execve(sys.executable, _argv(), environ)
+    except OSError as error:
+        os.write(2, f"{sys.executable}: {(error.strerror or str(error)).lower()}".encode())
     finally:
-        os.close(child)
-    if not ended:
-        return f"the installed version does not start within {_PATIENCE:g} s"
-    if status == 0:
+        os._exit(127)
+
+
+def outcome(how: str, output: int) -> str:
+    """Why the installed version cannot go on, by the end of the child; empty when it can."""
+    if how == "exit=0":
         return ""
-    os.set_blocking(output, False)
     try:
         lines = os.read(output, 65536).decode("utf-8", "replace").strip().splitlines()
-    except BlockingIOError:
+    except OSError:
         lines = []
-    return lines[-1] if lines else f"the installed version ends with status {status}"
+    return lines[-1] if lines else f"the installed version ends with {how}"
+
+
+class Trials(BaseSide):
+    """Performs the trials: one child at a time, and whoever was killed and has not ended yet.
+
+    ``state`` gives what there is to go on from.
+    """
+
+    def __init__(self, state: Callable[[], State]) -> None:
+        self._state = state
+        # What this master is, or could not become.
+        self._known = self._tried = installed()
+        self._trial = 0
+        self._pid = 0
+        self._output = -1
+        self._killed: set[int] = set()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether another version is installed that is worth a trial."""
+        return installed() not in ((), self._known)
+
+    def heed(self, action: Action, now: float) -> bool:
+        """Begin a trial, or end it."""
+        match action:
+            case Try(number):
+                self._begin(number)
+            case EndTrial():
+                self._known = self._tried
+                self.close()
+        return False
+
+    def died(self, pid: int, how: str) -> bool:
+        """The trial is over, unless another version was installed during it."""
+        if pid in self._killed:
+            self._killed.remove(pid)
+            return True
+        if not self._pid or pid != self._pid:
+            return False
+        reason = outcome(how, self._output)
+        self._pid = 0
+        self.close()
+        if installed() != self._tried:
+            self._begin(self._trial)
+        else:
+            self.house.tell(Tried(self._trial, reason))
+        return True
+
+    def close(self) -> None:
+        """Nobody waits for a trial any more."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            self._killed.add(self._pid)
+            self._pid = 0
+        if self._output >= 0:
+            os.close(self._output)
+            self._output = -1
+
+    def _begin(self, number: int) -> None:
+        self._trial, self._tried = number, installed()
+        try:
+            self._pid, self._output = begin(self._state().to_data())
+        except OSError as error:
+            self.house.tell(Tried(number, (error.strerror or str(error)).lower()))
 
 
 def become(state: State, signals: Callable[[], list[str]], log: Log) -> tuple[str, list[str]]:
@@ -121,15 +192,11 @@ def become(state: State, signals: Callable[[], list[str]], log: Log) -> tuple[st
 
     ``signals`` takes those that came and were not looked at yet.
     """
+    log.info(f"pid={os.getpid()} is executed anew")
+    # From here on a signal waits for the one that will be here; those that came are told.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     missed: list[str] = []
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        reason = objection(state.to_data())
-        if reason:
-            return reason, missed
-        log.info(f"pid={os.getpid()} is executed anew")
-        # From here on a signal waits for the one that will be here; those that came are told.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         missed = signals()
         execute(replace(state, signals=missed).to_data(), state.descriptors)
     except OSError as error:

@@ -279,6 +279,17 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """The trial of this number is over; empty, ``reason`` says that the master can be replaced.
+
+    Also told when the master could not be executed anew after all.
+    """
+
+    trial: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Resize:
     """A generation should have this many workers; ``cause`` is for the log."""
 
@@ -307,6 +318,7 @@ Event = (
     | Breach
     | Touched
     | Asked
+    | Tried
     | Resize
     | Tick
 )
@@ -378,7 +390,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Perform:
-    """Do what was asked for and is no matter of the plan: print, reopen, wake, upgrade.
+    """Do what was asked for and is no matter of the plan: print, reopen, wake.
 
     Whoever performs it tells the outcome under the ticket.
     """
@@ -388,10 +400,42 @@ class Perform:
 
 
 @dataclass(frozen=True)
+class Try:
+    """Find out, in a child, whether the installed quaich can go on from here."""
+
+    trial: int
+
+
+@dataclass(frozen=True)
+class EndTrial:
+    """Nobody waits for the trial any more, or what it tried is not to be tried again."""
+
+
+@dataclass(frozen=True)
+class Become:
+    """Execute the master anew, once everything that has happened by now is dealt with."""
+
+    trial: int
+
+
+@dataclass(frozen=True)
 class Leave:
     """Everything is gone: end with this status."""
 
     status: int
 
 
-Action = StartZygote | Fork | Kill | Forget | Say | Progress | Answer | Perform | Leave
+Action = (
+    StartZygote
+    | Fork
+    | Kill
+    | Forget
+    | Say
+    | Progress
+    | Answer
+    | Perform
+    | Try
+    | EndTrial
+    | Become
+    | Leave
+)

@@ -8,13 +8,15 @@ else than that, to restore a generation or to upgrade, is refused.
 from collections.abc import Callable, Iterable
 
 from quaich.master.vocabulary import Answer, Asked, Meaning, Progress
-from quaich.values import dataclass, field
+from quaich.values import dataclass, field, replace
 
 RELOADS = (Meaning.RELOAD, Meaning.BRUTAL_RELOAD, Meaning.CHAIN_RELOAD, Meaning.RESTORE)
 AT_REST = (*RELOADS, Meaning.UPGRADE)
 """What waits until no reload is under way."""
 
-_LOADS = tuple(each for each in RELOADS if each is not Meaning.RESTORE)
+LOADS = tuple(each for each in RELOADS if each is not Meaning.RESTORE)
+"""What reads the code anew."""
+
 _ENDING = "the server stops"
 
 
@@ -28,7 +30,7 @@ class Wish:
 
     def serves(self, event: Asked) -> bool:
         """Whether it does what somebody else asks for as well."""
-        if self.meaning in _LOADS and event.meaning in _LOADS:
+        if self.meaning in LOADS and event.meaning in LOADS:
             return True
         return (self.meaning, self.argument) == (event.meaning, event.argument)
 
@@ -54,7 +56,7 @@ def answers(tickets: Iterable[int], ok: bool, text: str) -> list[Answer]:
 
 @dataclass
 class Wishes:
-    """The reload under way, the one to follow, and what else somebody waits for.
+    """The reload (or the trial of another quaich) under way, the one to follow, and who else waits.
 
     ``pending`` are those who wait for workers.
     """
@@ -75,6 +77,11 @@ class Wishes:
             refused = answers(self.next.tickets, False, text)
         self.next = Wish(event.meaning, event.argument, (*waiting, event.ticket))
         return refused
+
+    def join(self, ticket: int) -> None:
+        """Somebody waits for the outcome of what is under way, too."""
+        if self.now is not None:
+            self.now = replace(self.now, tickets=(*self.now.tickets, ticket))
 
     def progress(self, text: str) -> list[Progress]:
         """Tell those who wait for the reload under way."""

@@ -107,12 +107,13 @@ def open_listeners(
     rights: UnixRights,
     options: SocketOptions = SocketOptions(),
     inherited: Sequence[int] = (),
+    protocol: str = "uwsgi",
     on_open: Callable[[BoundListener], None],
 ) -> None:
     """Open every socket; ``on_open`` learns of each at once, so that a failure can undo them.
 
     Relative paths are taken from the current directory.  Inherited sockets serve the addresses
-    they are bound to; those that no option names speak the uwsgi protocol, as under uWSGI.
+    they are bound to; those that no option names speak ``protocol``.
     """
     directory = os.getcwd()
     addresses = [_meant(parse(spec.address, spec.place), options) for spec in specs]
@@ -134,7 +135,7 @@ def open_listeners(
                 found = open_listener(spec, queue=queue, rights=rights, options=options)
             on_open(replace(found, tls=spec.tls))
         for fd in list(given):
-            on_open(_adopted(given.pop(fd), "uwsgi", options))
+            on_open(_adopted(given.pop(fd), protocol, options))
             os.close(fd)
     finally:
         for sock in given.values():

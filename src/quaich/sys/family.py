@@ -18,6 +18,9 @@ except ImportError:
 
 _PID = struct.Struct("=i")
 
+forking = False
+"""Whether it is us who forks, in the parent and in the child until ``fork_away`` returns."""
+
 
 def prctl(operation: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> None:
     """Ask the kernel something about this process; OSError where it refuses."""
@@ -35,10 +38,16 @@ def fork_away(count: int, pids: list[int]) -> int:
     Their pids are added to ``pids``, a negative errno for one that cannot be.  The process in
     between, the parent of them all, has ended when this returns.
     """
-    if cython.compiled:
-        index: int = c_fork_away(count, pids)  # type: ignore[name-defined]
-        return index
-    return _fork_away(count, pids)
+    global forking
+    forking = True
+    try:
+        if cython.compiled:
+            index: int = c_fork_away(count, pids)  # type: ignore[name-defined]
+        else:
+            index = _fork_away(count, pids)
+    finally:
+        forking = False
+    return index
 
 
 def release_memory() -> None:

@@ -14,6 +14,7 @@ from quaich.sys.io import Poller
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door
 from quaich.worker.handover import Handover
+from quaich.worker.strays import let_go_of
 
 
 class Gate:
@@ -85,6 +86,16 @@ class Gate:
 
     def _entrances(self) -> list[int]:
         return [*self.doors, self.lounge] if self.lounge >= 0 else [*self.doors]
+
+    def forsake(self) -> None:
+        """In a process that the application forked: hold nobody whom this worker is to close.
+
+        A client that is between two requests would go on asking there, where nobody reads.
+        """
+        doors = self.doors.values() if self.handover is None else self.handover.doors
+        for door in doors:
+            door.acceptor.shut()
+        let_go_of([*self.table])
 
     def leave(self) -> None:
         """Stop accepting, answer what is here, then let every thread return from ``run``."""

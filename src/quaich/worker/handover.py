@@ -4,7 +4,7 @@ Nothing here waits, and nothing here decides when: that is the engine's.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from quaich.log.server import Log
 from quaich.worker.connection import Connection, Door, Writer
@@ -21,6 +21,11 @@ class Handover:
         self._doors = {(door.name, door.protocol): door for door in doors}
         self._writer = writer
         self._log = log
+
+    @property
+    def doors(self) -> Collection[Door]:
+        """All doors of the server."""
+        return self._doors.values()
 
     def has_heirs(self) -> bool:
         """Whether anybody will read the lounge."""

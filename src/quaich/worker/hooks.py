@@ -6,6 +6,7 @@ which ``/bin/sh`` runs and which are killed with the process that waits for them
 ``HookError`` that names the option and the action.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -146,6 +147,16 @@ def _writer(flags: int, end: str = "") -> Callable[[tuple[str, ...], Log], None]
     return write
 
 
+def _write_fifo(words: tuple[str, ...], log: Log) -> None:
+    """Write to a FIFO; that nobody reads it, as an instance that is gone does, is no failure."""
+    try:
+        _writer(os.O_NONBLOCK)(words, log)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        log.warning(f"writefifo:{words[0]}: nobody reads it; that is not fatal")
+
+
 def _spin(words: tuple[str, ...], log: Log) -> None:
     """Write to a FIFO as soon as there is a reader."""
     while True:
@@ -243,7 +254,7 @@ _PERFORMERS: dict[str, Callable[[tuple[str, ...], Log], None]] = {
     "writen": _writer(os.O_CREAT | os.O_TRUNC, "\n"),
     "append": _writer(os.O_CREAT | os.O_APPEND),
     "appendn": _writer(os.O_CREAT | os.O_APPEND, "\n"),
-    "writefifo": _writer(os.O_NONBLOCK),
+    "writefifo": _write_fifo,
     "spinningfifo": _spin,
     "chmod": lambda words, log: os.chmod(words[0], int(words[1], 8)),
     "chown": _chown,

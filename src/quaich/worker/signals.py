@@ -30,6 +30,7 @@ Without a master neither TSTP nor WINCH has a meaning of ours: both come from a 
 somebody types ^Z or changes its size.
 """
 
+import contextlib
 import errno
 import faulthandler
 import os
@@ -248,6 +249,8 @@ class Signals:
         place on the scoreboard, so no handler of ours may run there, nor the engine."""
         assert self._engine is not None
         self._engine.answerer.astray = True
+        with contextlib.suppress(OSError):
+            self._engine.forsake()
         signal.set_wakeup_fd(-1)
         faulthandler.unregister(LAST_WORDS)
         for number in _HANDLED:

@@ -55,6 +55,7 @@ from quaich.worker import (
     output,
     resources,
     startup,
+    strays,
     tls,
     warm,
 )
@@ -97,6 +98,7 @@ def begin(bootstrap: Bootstrap) -> NoReturn:
     if bootstrap.board is not None:
         logswitch.follow(bootstrap.board)
     naming.show(bootstrap.config, naming.ZYGOTE)
+    strays.watch([each.fd for each in bootstrap.listeners])
     status = Zygote(bootstrap, log_of(bootstrap.config, bootstrap.courier)).run()
     os._exit(status)
 

@@ -167,7 +167,10 @@ class Target:
             ):
                 raise blame.missing(self.where, absent) from None
             raise blame.raised(self.where, error) from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            # What a signal handler of ours raises says that nothing is to be loaded any more.
+            if not isinstance(error, Exception) and type(error).__module__.startswith("quaich."):
+                raise
             raise blame.raised(self.where, error) from None
 
     def _extra(self, name: str, package: str, requirement: str) -> Any:

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def test_whatever_its_name_it_holds_the_scoreboard() -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("junk\n", "junk"), ("", ""), ("0", "0"), ("1", "1"), ("-5", "-5"), ("9" * 40, "9" * 20)],
+    [("junk\n", "junk"), ("", ""), ("0", "0"), ("-5", "-5"), ("9" * 40, "9" * 20)],
 )
 def test_a_file_without_a_pid(tmp_path: Path, text: str, shown: str) -> None:
     (tmp_path / "pid").write_text(text)
@@ -78,6 +79,17 @@ def test_another_program_is_never_signalled(
     # Waited for, so the pid is nobody's.
     with pytest.raises(QuaichError, match=f"pid {other.pid} does not run; the file is stale"):
         procs.send(other.pid, signal.SIGINT, str(path))
+
+
+def test_the_server_of_a_container(tmp_path: Path) -> None:
+    (tmp_path / "pid").write_text("1\n")
+    assert procs.pid_in(str(tmp_path / "pid")) == 1
+
+
+def test_a_pid_file_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "pid")
+    with pytest.raises(QuaichError, match="expected the pid of a server"):
+        procs.pid_in(str(path))
 
 
 def test_no_pid_file(capsys: pytest.CaptureFixture[str]) -> None:

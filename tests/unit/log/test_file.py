@@ -1,5 +1,6 @@
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_appended_or_emptied(tmp_path: Path) -> None:
         os.close(fd)
         assert path.read_text() == expected
         assert path.stat().st_mode & 0o777 == 0o604
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
+def test_a_device_keeps_its_owner_and_mode(tmp_path: Path) -> None:
+    path = tmp_path / "null"
+    os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    os.close(Target(str(path), mode=0o604, owner=(1, 1)).open())
+    info = path.stat()
+    assert (info.st_uid, info.st_gid, info.st_mode & 0o777) == (0, 0, 0o600)
 
 
 def test_udp() -> None:

@@ -42,6 +42,18 @@ def test_a_fifo_is_not_waited_for(daemons: DaemonHouse, tmp_path: Path) -> None:
     assert found == [0]
 
 
+def test_what_is_no_file_is_not_replaced_by_a_pid(daemons: DaemonHouse, tmp_path: Path) -> None:
+    path = tmp_path / "beat.pid"
+    os.mkfifo(path)
+    daemons._write_pidfile(str(path), 77)
+    assert path.is_fifo()
+    path.unlink()
+    path.write_text("1\n")
+    daemons._write_pidfile(str(path), 77)
+    assert path.read_text() == "77\n"
+    assert os.listdir(tmp_path) == ["beat.pid"]
+
+
 def test_the_master_and_its_workers_are_no_daemons(daemons: DaemonHouse, tmp_path: Path) -> None:
     path = tmp_path / "beat.pid"
     path.write_text(f"{os.getpid()}\n")

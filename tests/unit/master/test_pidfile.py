@@ -1,4 +1,6 @@
 import os
+import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,28 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     assert PidFile(str(tmp_path / "q.pid")).write() is None
     assert (tmp_path / "precious").read_text() == "1234"
     assert not (tmp_path / "q.pid").is_symlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
+def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "null"
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    pidfile = PidFile(str(path))
+    assert pidfile.write() is None
+    pidfile.remove()
+    PidFile.adopt(str(path), "", "pidfile").remove()
+    assert stat.S_ISCHR(path.lstat().st_mode)
+    assert os.listdir(tmp_path) == ["null"]
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "socket"))
+        for name in ("fifo", "socket"):
+            with pytest.raises(QuaichError, match=r"pidfile = .*: what is there is not a file"):
+                PidFile(str(tmp_path / name)).write()
+    assert sorted(os.listdir(tmp_path)) == ["fifo", "socket"]
 
 
 def test_a_directory_that_everyone_can_write_to_is_refused(tmp_path: Path) -> None:

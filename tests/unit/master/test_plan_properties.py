@@ -12,8 +12,11 @@ from tests.unit.master.world import World
 _STARTS = ("load", "fork", "ready", "run", "run")
 _TROUBLE = ("load fails", "fork fails", "ready fails", "die", "zygote dies", "later", "breach")
 _REST = ("ask", "ask", "signal", "touch", "resize", "refork", "refork fails")
+_UPGRADES = ("install", "trial", "trial fails", "executable")
 _STEPS = st.lists(
-    st.tuples(st.sampled_from((*_STARTS, *_STARTS, *_TROUBLE, *_REST)), st.integers(0, 999)),
+    st.tuples(
+        st.sampled_from((*_STARTS, *_STARTS, *_TROUBLE, *_REST, *_UPGRADES)), st.integers(0, 999)
+    ),
     max_size=80,
 )
 _MEANINGS = (
@@ -75,6 +78,12 @@ def _step(world: World, name: str, number: int) -> None:
         case "touch":
             meaning = (Meaning.RELOAD, Meaning.CHAIN_RELOAD, Meaning.WORKERS_RELOAD)[number % 3]
             world.queue.append(facts.Touched("a file", meaning))
+        case "install":
+            world.plan.outdated = True
+        case "trial" | "trial fails" if world.trial:
+            world.end_trial("" if name == "trial" else "ZeroDivisionError")
+        case "executable":
+            world.executable = number % 2 == 0
         case "resize":
             world.queue.append(facts.Resize(world.plan.current, number % 4, "load"))
 
@@ -101,6 +110,7 @@ def test_nothing_is_lost_and_nothing_gets_stuck(
     plan = world.plan
     if plan.phase is Phase.SERVING:
         assert plan.raising is None
+        assert not plan.trying
         assert plan.generations[plan.current].steady()
         for generation in plan.generations.values():
             assert generation.number == plan.current or generation.stage.value == "asleep"
@@ -115,6 +125,6 @@ def test_nothing_is_lost_and_nothing_gets_stuck(
             _step(world, name, number)
         world.calm_down()
     assert world.leaves == 1
-    assert plan.phase is Phase.OVER
+    assert world.plan.phase is Phase.OVER
     unheard = {each.ticket for each in world.queue if isinstance(each, facts.Asked)}
     assert world.asked - unheard == set(world.answered)

@@ -84,7 +84,7 @@ def test_a_zygote_that_never_answers_is_not_waited_for() -> None:
 def test_it_is_refused_while_something_starts() -> None:
     story = Story().serve()
     story.after(Asked(Meaning.RELOAD))
-    refused = Answer(7, False, "a generation is starting; try again")
+    refused = Answer(7, False, "something else is under way; try again")
     assert story.after(REFORK) == [refused]
 
 

@@ -4,8 +4,10 @@ It performs actions as the loop does, what it leads to comes as events at the en
 after every event it looks whether what must always be true of a plan is true.
 """
 
+import json
 from collections import deque
 
+from quaich.master import carry
 from quaich.master import vocabulary as facts
 from quaich.master.fleet import Phase
 from quaich.master.generation import Generation, Handle, Post, Stage
@@ -40,6 +42,10 @@ class World:
         # What zygotes were asked for and have not done: (its pid, Fork) and (its pid, number).
         self.forks: list[tuple[int, facts.Fork]] = []
         self.reforks: list[tuple[int, int]] = []
+        # The trial of another version that is under way, and the one that is to be executed.
+        self.trial = 0
+        self.becoming = 0
+        self.executable = True
         self.held: set[int] = set()
         self.asked: set[int] = set()
         self.answered: list[int] = []
@@ -53,6 +59,8 @@ class World:
         """The plan hears of everything that has happened by now."""
         while self.queue and not self.leaves:
             self._handle(self.queue.popleft())
+            if self.becoming and not self.queue and not self.leaves:
+                self._become()
 
     def ask(self, meaning: Meaning, argument: int | None = None) -> None:
         self._ticket += 1
@@ -111,6 +119,10 @@ class World:
             return
         self._started(number)
 
+    def end_trial(self, reason: str = "") -> None:
+        self.queue.append(facts.Tried(self.trial, reason))
+        self.trial = 0
+
     def die(self, process: Process, how: str = "signal=SIGSEGV") -> None:
         process.dead = True
         self.queue.append(facts.Died(process.pid, how))
@@ -142,6 +154,25 @@ class World:
         self._perform(self.plan.handle(event, self.now))
         self.check()
 
+    def _become(self) -> None:
+        """The plan goes on in another master, or this one cannot be executed."""
+        trial, self.becoming = self.becoming, 0
+        plan = self.plan
+        if not plan.trying:
+            return
+        if not self.executable:
+            self.queue.append(facts.Tried(trial, "no such file or directory"))
+            return
+        assert plan.wishes.now
+        assert plan.raising is None
+        policies = {number: each.policy for number, each in plan.generations.items()}
+        self.plan = carry.load(json.loads(json.dumps(carry.dump(plan))), policies)
+        for ticket in plan.wishes.now.tickets:
+            if ticket:
+                self._answer(ticket)
+        self._perform(self.plan.go_on(plan.following(), self.now))
+        self.check()
+
     def _perform(self, actions: list[facts.Action]) -> None:
         for action in actions:
             assert not self.leaves, f"{action} after the end"
@@ -161,7 +192,16 @@ class World:
                     self._answer(ticket)
                 case facts.Perform(_, ticket) if ticket:
                     self._answer(ticket)
+                case facts.Try(number):
+                    assert not self.trial
+                    assert not self.becoming
+                    self.trial = number
+                case facts.EndTrial():
+                    self.trial = 0
+                case facts.Become(number):
+                    self.becoming = number
                 case facts.Leave():
+                    assert not self.trial
                     self.leaves += 1
 
     def _answer(self, ticket: int) -> None:
@@ -230,7 +270,9 @@ class World:
             assert plan.generations[plan.current].stage is Stage.SERVING
         if plan.raising is not None and not plan.phase.value.startswith(("d", "s", "o")):
             assert plan.raising in plan.generations or self._starts(plan.raising)
+        assert not (plan.trying and plan.raising)
         if plan.phase is Phase.OVER:
+            assert not plan.trying
             assert not plan.generations
             assert self.leaves == 1
 
@@ -314,6 +356,8 @@ class World:
             self.fork(0)
         while self.reforks:
             self.refork(0)
+        if self.trial:
+            self.end_trial()
         for process in self.living():
             if process.told and not process.ready:
                 (self.make_ready if process.slot else self.load)(process)

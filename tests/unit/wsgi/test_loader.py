@@ -217,6 +217,19 @@ def test_a_module_that_exits(site: Site) -> None:
     assert "module = shop: SystemExit: 3" in str(site.fails(module="shop"))
 
 
+@pytest.mark.parametrize("name", ["KeyboardInterrupt", "GeneratorExit", "BaseException"])
+def test_what_is_no_ordinary_error_is_one_of_the_application(site: Site, name: str) -> None:
+    site.write("shop.py", f"raise {name}")
+    assert f"module = shop: {name}" in str(site.fails(module="shop"))
+
+
+def test_what_ends_the_start_is_not_the_applications(site: Site) -> None:
+    site.write("shop.py", "from quaich.master.run import _Interrupted\nraise _Interrupted")
+    with pytest.raises(BaseException, match=r"^$") as caught:
+        load(Config(module="shop"))
+    assert type(caught.value).__name__ == "_Interrupted"
+
+
 def test_a_callable_that_is_missing(site: Site) -> None:
     site.write(
         "shop.py",

@@ -145,7 +145,9 @@ class File(Outlet):
         """Set it aside if so asked, and open it again; where that fails it stays as it is."""
         path = os.path.realpath(self._target.name)
         with contextlib.suppress(OSError, QuaichError):
-            if rotate and os.path.samestat(os.lstat(path), os.fstat(self._fd)):
+            ours = os.fstat(self._fd)
+            # A device is nobody's to rename.
+            if rotate and stat.S_ISREG(ours.st_mode) and os.path.samestat(os.lstat(path), ours):
                 aside = rotation.backup(path, self._backup, int(self._now()), os.path.lexists)
                 os.rename(path, aside)
             self.open()

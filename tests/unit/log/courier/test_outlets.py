@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import stat
 import struct
 import threading
 import time
@@ -69,6 +70,17 @@ def udp() -> socket.socket:
     found.bind(("127.0.0.1", 0))
     found.settimeout(WAIT)
     return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
+def test_a_device_is_not_set_aside(tmp_path: Path, make: Make) -> None:
+    path = tmp_path / "null"
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    where = make(f"file:{path}")
+    where.open()
+    where.reopen(rotate=True)
+    assert send(where) == SENT
+    assert os.listdir(tmp_path) == ["null"]
 
 
 def test_a_file(tmp_path: Path, make: Make) -> None:
