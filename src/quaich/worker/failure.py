@@ -19,6 +19,10 @@ from quaich.worker.connection import Connection
 
 _TRACE = BaseException.__dict__["__traceback__"]
 
+_DEEPEST = 1100
+"""Frames that are shown, the innermost: all of them below Python's own limit of recursion.  An
+application may have raised that, and a million frames take a worker minutes to show."""
+
 
 class Failures:
     """Reports to ``log``; ``removed`` are the header names that were reported already."""
@@ -91,9 +95,9 @@ def shown(error: BaseException) -> str:
 
 def _text(error: BaseException, trace: TracebackType | None) -> str:
     try:
-        return "".join(traceback.format_exception(type(error), error, trace))
+        return "".join(traceback.format_exception(type(error), error, trace, limit=-_DEEPEST))
     except BaseException:
-        stack = "".join(traceback.format_tb(trace))
+        stack = "".join(traceback.format_tb(trace, limit=-_DEEPEST))
         return f"{stack}{type.__repr__(type(error))} (it raises itself when it is shown)"
 
 

@@ -1,6 +1,7 @@
 """Whose exception it is, by its traceback."""
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -105,6 +106,30 @@ def test_an_exception_that_cannot_be_looked_at() -> None:
     for text in (log.text, said):
         assert "in application" in text
         assert "Evil'> (it raises itself when it is shown)" in text
+
+
+def test_an_exception_from_too_deep_is_shown_in_part() -> None:
+    def deeper(depth: int) -> int:
+        if depth == 0:
+            raise ValueError("at the bottom")
+        return deeper(depth - 1) if depth % 2 else sideways(depth - 1)
+
+    def sideways(depth: int) -> int:
+        return deeper(depth)
+
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20000)
+    error: BaseException | None = None
+    try:
+        deeper(8000)
+    except ValueError as caught:
+        error = caught
+    finally:
+        sys.setrecursionlimit(before)
+    assert error is not None
+    said = shown(error)
+    assert said.endswith("ValueError: at the bottom\n")
+    assert 1000 < said.count("in deeper") + said.count("in sideways") <= 1100
 
 
 def test_whose_mistake_it_is_before_its_head_is_read() -> None:
