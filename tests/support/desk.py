@@ -156,7 +156,6 @@ class Hall:
         timeout: float = DEADLINE,
         idle: float = DEADLINE,
         acceptor: Callable[[int], Acceptor] = Acceptor,
-        alone: bool = False,
         **more: Any,
     ) -> None:
         self.log = Lines()
@@ -200,7 +199,6 @@ class Hall:
             idle_timeout=idle,
             on_signal=self._on_signal,
             handover=self.handover,
-            alone=alone,
         )
         self.engine.open(self.signals)
         self.threads: list[threading.Thread] = []

@@ -14,7 +14,6 @@ cpdef enum:
     PIPELINED = 16
     LATE = 10000
     NEWCOMERS = 16
-    QUEUE = 128
     IDLE = 1000
 
 
@@ -23,7 +22,6 @@ cdef class Engine(Reader):
     cdef object on_signal
     cdef readonly unsigned long long clock
     cdef int turns
-    cdef readonly bint alone
     cdef object clean
 
     cpdef run(self, Lane lane)

@@ -51,9 +51,6 @@ if not cython.compiled:
     NEWCOMERS = 16
     """Connections accepted at once, at most, beside the one that is served."""
 
-    QUEUE = 128
-    """And where requests are long, and no other worker could take them."""
-
     IDLE = 1000
     """Microseconds without work after which it does not count how many were served before."""
 
@@ -66,7 +63,7 @@ class Engine(Reader):
 
     ``idle_timeout`` is for the time between two requests, in seconds, 0 for one request a
     connection; the other timeouts are the keeper's.  ``on_signal`` acts on the signals that have
-    come; ``alone`` says that there is no other worker.
+    come.
     """
 
     def __init__(
@@ -82,7 +79,6 @@ class Engine(Reader):
         idle_timeout: float,
         on_signal: Callable[[], None],
         handover: Handover | None = None,
-        alone: bool = False,
     ) -> None:
         super().__init__(
             doors, handover, answerer, log, threads, http_timeout, gateway_timeout, intake
@@ -90,7 +86,6 @@ class Engine(Reader):
         self.idle_timeout = idle_timeout
         answerer.closing = idle_timeout <= 0
         self.on_signal = on_signal
-        self.alone = alone and threads > 1
         self.clock = 0
         self.turns = 0
         self.clean: Context = copy_context()
@@ -241,11 +236,9 @@ class Engine(Reader):
 
         The listener has one place in the queue among all who ask again, so a new client would wait
         longer the more there are.  But who serves few, or long requests, leaves the others to the
-        other workers.  Where there is none, but other threads, all who wait are taken while
-        requests are long: they stand in one queue with those who ask again, in the order in which
-        they came.  One thread leaves them to the kernel, where they outlive a request that kills.
+        other workers, and to the kernel, where they outlive a request that kills.
         """
-        more = QUEUE if self.alone and lane.suspects else min(self.turns, NEWCOMERS)
+        more = min(self.turns, NEWCOMERS)
         self.turns = 0
         conn = self._accepted(door)
         if conn is not None:

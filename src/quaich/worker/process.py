@@ -156,7 +156,6 @@ class Stage:
             idle_timeout=float(config.http_keepalive),
             on_signal=self.signals.read,
             handover=handover,
-            alone=config.processes == 1,
         )
 
     def disown(self) -> None:

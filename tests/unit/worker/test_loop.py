@@ -145,40 +145,6 @@ class TestOrder:
             for client in new:
                 assert ended(client)
 
-    def test_newcomers_stand_in_one_queue_with_those_who_ask_again(self) -> None:
-        """Where requests are long and nobody else serves, a second answer waits for all firsts."""
-        threads = 3
-        answered: list[str] = []
-        free = threading.Event()
-
-        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-            answered.append(environ["PATH_INFO"])
-            if environ["PATH_INFO"] == "/busy":
-                assert free.wait(DEADLINE)
-            time.sleep(0.011)
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [b"ok"]
-
-        def asks_again(client: socket.socket) -> None:
-            for _ in range(20):
-                reply_from(client)
-                client.sendall(get("/again"))
-
-        with hall(application, threads=threads, alone=True) as here:
-            held = [here.client(get("/busy")) for _ in range(threads)]
-            wait_until(lambda: len(answered) == threads, DEADLINE, "the threads are held")
-            new = [here.client(get(f"/{number}")) for number in range(24)]
-            old = [threading.Thread(target=asks_again, args=(client,)) for client in held]
-            for each in old:
-                each.start()
-            free.set()
-            for client in new:
-                reply_from(client)
-            for each in old:
-                each.join(DEADLINE)
-        before = answered[: answered.index("/23")]
-        assert before.count("/again") <= 2 * threads
-
 
 class TestSparing:
     """Where the end of a connection is the end of the reply: its last octets stay in the kernel."""
