@@ -129,7 +129,13 @@ def test_who_they_run_as(hooked: Hooked) -> None:
     assert trail.read_text() == "touched 65534\n"
 
 
-@pytest.mark.parametrize("phase", [*MASTER, "master-start", "as-user", "pre-app", "post-app"])
+@pytest.mark.parametrize(
+    "phase",
+    [
+        *(*MASTER, "master-start", "as-user", "pre-app", "post-app"),
+        *("post-fork", "accepting", "accepting1-once"),
+    ],
+)
 def test_a_failure_ends_the_start(hooked: Hooked, phase: str) -> None:
     server = hooked("master = true", f"hook-{phase} = exec:exit 9", ready=0)
     assert server.wait_exit() != 0

@@ -411,3 +411,36 @@ def test_nothing_is_left_of_a_trial_when_the_server_ends(
 def _lives(pid: int) -> bool:
     found = stat(pid)
     return found is not None and found.state != "Z"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_configuration_that_takes_its_time_holds_up_nothing(
+    start: StartServer, tmp_path: Path, number: int
+) -> None:
+    (tmp_path / "pages.py").write_text(APPLICATION)
+    gate, program = tmp_path / "gate", tmp_path / "more.sh"
+    program.write_text(
+        "#!/bin/sh\necho $$ > reader\nwhile [ -e gate ]; do sleep 0.05; done\necho '[uwsgi]'\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "site.ini").write_text(
+        "[uwsgi]\nhttp-socket = 127.0.0.1:0\nmodule = pages\nmaster = true\nini = exec://./more.sh\n"
+    )
+    server = start("--ini", "site.ini")
+    victim = server.wait_ready()[0]
+    gate.touch()
+    os.kill(server.pid, signal.SIGHUP)
+    server.wait_line("^signal=SIGHUP action=reload")
+    os.kill(victim, signal.SIGKILL)
+    server.wait_ready(2)
+    gate.unlink()
+    server.wait_line("^generation=2 serves")
+    gate.touch()
+    reader = tmp_path / "reader"
+    reader.unlink()
+    os.kill(server.pid, signal.SIGHUP)
+    wait_until(lambda: reader.exists() and reader.read_text(), START, "the second reading")
+    os.kill(server.pid, number)
+    assert server.process.wait(STOP) == (0 if number == signal.SIGINT else -number)
+    # The program that was started for it goes as well.
+    wait_until(lambda: not _lives(int(reader.read_text())), 2, "the program to be ended")

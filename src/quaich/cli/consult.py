@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -42,37 +42,61 @@ class Reading:
 
 
 class Pending:
-    """A reading that has begun."""
+    """A reading that has begun, in process ``pid``; ``fd`` is where it answers."""
 
-    def __init__(self, pid: int, answer: int) -> None:
-        self._pid = pid
-        self._answer = answer
+    def __init__(self, pid: int, fd: int) -> None:
+        self.pid = pid
+        self.fd = fd
 
     def wait(self) -> Reading:
         """What came of it; raises QuaichError."""
-        with os.fdopen(self._answer, "rb") as file:
+        with os.fdopen(self.fd, "rb") as file:
             data = file.read()
         end = "no status"
         # Where SIGCHLD was ignored by who started us, the call fails after it has waited.
         with suppress(ChildProcessError):
-            end = process.describe_end(os.waitpid(self._pid, 0)[1])
-        if not data:
-            raise QuaichError(f"the configuration cannot be read: its reader ended with {end}")
+            end = process.describe_end(os.waitpid(self.pid, 0)[1])
+        return decoded(data, end)
+
+
+class Again:
+    """A reading that somebody else waits for; ``accept`` makes of it what is asked for."""
+
+    def __init__(self, pending: Pending, accept: Callable[[Reading], Config]) -> None:
+        self.pid = pending.pid
+        self.fd = pending.fd
+        self._accept = accept
+
+    def finish(self, data: bytes, end: str) -> Config:
+        """By what was written and how the process ended; raises QuaichError."""
+        return self._accept(decoded(data, end))
+
+
+def decoded(data: bytes, end: str) -> Reading:
+    """What was read, by what its reader wrote before this end; raises QuaichError."""
+    try:
         values = json.loads(data)
-        if "error" in values:
-            raise _error(values)
-        values["config"] = Config.from_json(values["config"])
-        for name in ("output", "printed"):
-            values[name] = tuple(values[name])
-        if values["stdin"] is not None:
-            values["stdin"] = values["stdin"].encode("latin-1")
-        return Reading(**values)
+    except ValueError:
+        # Nothing, or not all of it.
+        text = f"the configuration cannot be read: its reader ended with {end}"
+        raise QuaichError(text) from None
+    if "error" in values:
+        raise _error(values)
+    values["config"] = Config.from_json(values["config"])
+    for name in ("output", "printed"):
+        values[name] = tuple(values[name])
+    if values["stdin"] is not None:
+        values["stdin"] = values["stdin"].encode("latin-1")
+    return Reading(**values)
 
 
 def begin(
     door: str, argv: Sequence[str], environ: Mapping[str, str], stdin: bytes | None = None
 ) -> Pending:
-    """Begin to read; ``stdin`` is what an earlier reading found there."""
+    """Begin to read; ``stdin`` is what an earlier reading found there.
+
+    SIGTERM ends it, with the programs that it has started.
+    """
     reader, writer = os.pipe()
     parent = os.getpid()
     # A signal for the child must not run the handlers of a master in it.
@@ -104,10 +128,13 @@ def _read(
         signal.set_wakeup_fd(-1)
         process.reset_handlers()
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        if process.die_with_parent(parent):
+        signal.signal(signal.SIGTERM, _leave)
+        if process.die_with_parent(parent, signal.SIGTERM):
             answer = json.dumps(_answer(door, argv, environ, stdin)).encode()
             with os.fdopen(writer, "wb") as file:
                 file.write(answer)
+    except SystemExit:
+        pass  # told to leave
     except BaseException:
         import traceback
 
@@ -116,6 +143,10 @@ def _read(
         with suppress(OSError, ValueError):
             sys.stderr.flush()
         os._exit(1)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    raise SystemExit
 
 
 def _answer(

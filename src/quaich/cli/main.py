@@ -15,7 +15,7 @@ from quaich.cli.output import show
 from quaich.errors import QuaichError, UsageError
 
 if TYPE_CHECKING:
-    from quaich.cli.consult import Reading
+    from quaich.cli.consult import Again, Reading
     from quaich.config.effective import Config
 
 INTERRUPTED = 130
@@ -140,9 +140,11 @@ def _start(argv: list[str], door: str) -> tuple[int, str]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(_RESUME)}
     stdin: bytes | None = None
 
-    def reload() -> "Config":
+    def reload() -> "Again":
+        return consult.Again(consult.begin(door, argv, environ, stdin), accept)
+
+    def accept(again: "Reading") -> "Config":
         nonlocal stdin
-        again = consult.begin(door, argv, environ, stdin).wait()
         stdin = again.stdin
         if again.action:
             raise QuaichError(f"the configuration now asks for {again.action}")

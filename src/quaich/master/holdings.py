@@ -6,7 +6,7 @@ configuration that is refused a QuaichError.
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from quaich.config import logformat
 from quaich.config.base import WARNING
@@ -33,20 +33,17 @@ class Held:
 
 
 class Holdings:
-    """All of it, by generation; ``config`` is what the server was started with, and ``reload``
-    reads it again."""
+    """All of it, by generation; ``config`` is what the server was started with."""
 
     def __init__(
         self,
         config: Config,
-        reload: Callable[[], Config],
         estate: Estate,
         lifeline: int,
         channels: Channels,
         log: Log,
     ) -> None:
         self._config = config
-        self._reload = reload
         self._estate = estate
         self._lifeline = lifeline
         self._channels = channels
@@ -83,22 +80,22 @@ class Holdings:
             board = Scoreboard.attach(each.scoreboard)
             self._held[number] = Held(each.config, each.need_app, board)
 
-    def hold(self, number: int, reload: bool) -> Held:
-        """What a new generation is about; with ``reload``, as it is written now."""
+    def hold(self, number: int, fresh: Config | None = None) -> Held:
+        """What a new generation is about; ``fresh`` is the configuration as it is written now."""
         config = self._config
-        if reload:
-            config = self._reload()
+        if fresh is not None:
+            config = fresh
             startup.identity(config)
             for note in config.notes:
                 (self._log.warning if note.severity == WARNING else self._log.info)(str(note))
             self._say_fixed(config)
         # A reload must not replace an application by none.
-        need_app = reload or config.need_app
+        need_app = fresh is not None or config.need_app
         return self._keep(number, config, need_app)
 
-    def start(self, number: int, reload: bool) -> ZygoteStarted:
+    def start(self, number: int, fresh: Config | None = None) -> ZygoteStarted:
         """Execute the zygote of a generation."""
-        return self._spawn(number, self._held.get(number) or self.hold(number, reload))
+        return self._spawn(number, self._held.get(number) or self.hold(number, fresh))
 
     def refork(self, number: int, parent: int) -> None:
         """Ask the zygote of a generation for that of another."""

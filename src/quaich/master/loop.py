@@ -25,6 +25,7 @@ from quaich.master.estate import Estate, State
 from quaich.master.holdings import Holdings
 from quaich.master.plan import Plan
 from quaich.master.policy import policy_of
+from quaich.master.readings import Reading, Readings
 from quaich.master.side import Side
 from quaich.master.watch import Watch, longest_queue, watches
 from quaich.net.listen import BoundListener
@@ -46,7 +47,7 @@ class Master:
     def __init__(
         self,
         config: Config,
-        reload: Callable[[], Config],
+        reload: Callable[[], Reading],
         estate: Estate,
         log: Log,
         sides: Sequence[Side] = (),
@@ -57,7 +58,8 @@ class Master:
         self.log = log
         self.plan = Plan(policy_of(config))
         self._trials = upgrade.Trials(self._state)
-        self._sides = (*sides, self._trials)
+        self._readings = Readings(reload, self._read)
+        self._sides = (*sides, self._trials, self._readings)
         self._becoming = 0
         self._first: Sequence[facts.Action] = ()
         self._selector = selectors.DefaultSelector()
@@ -66,7 +68,7 @@ class Master:
         self._channels = Channels(self, self._watch.learn, self._handed)
         # The end that nobody else holds: when it closes, everyone knows that we are gone.
         self._lifeline, self._lifeline_held = state.lifeline if state else os.pipe()
-        self._holdings = Holdings(config, reload, estate, self._lifeline, self._channels, log)
+        self._holdings = Holdings(config, estate, self._lifeline, self._channels, log)
         self._wake, self._waker = os.pipe()
         self._status: int | None = None
         self._deaf = False
@@ -309,8 +311,10 @@ class Master:
             match action:
                 case facts.StartZygote(generation, _, int(parent)):
                     self._refork(generation, parent)
-                case facts.StartZygote(generation, reload):
-                    self._start_zygote(generation, reload)
+                case facts.StartZygote(generation, True):
+                    self._read_again(generation)
+                case facts.StartZygote(generation):
+                    self._start_zygote(generation)
                 case facts.Fork(generation, slot, seat):
                     self._fork(generation, slot, seat)
                 case facts.Kill(pid, name):
@@ -332,9 +336,24 @@ class Master:
                 self.log.warning(text)
                 self._perform([facts.Answer(action.ticket, False, text)])
 
-    def _start_zygote(self, number: int, reload: bool) -> None:
+    def _read_again(self, number: int) -> None:
         try:
-            self._events.append(self._holdings.start(number, reload))
+            self._readings.begin(number, self.plan.policy.startup, time.monotonic())
+        except (QuaichError, OSError) as error:
+            self._start_failed(number, str(error))
+
+    def _read(self, number: int, found: Config | QuaichError) -> None:
+        """The configuration of a reload is read, if anybody waits for it still."""
+        if self.plan.ending or number != self.plan.raising:
+            return
+        if isinstance(found, QuaichError):
+            self._start_failed(number, str(found), found.status)
+        else:
+            self._start_zygote(number, found)
+
+    def _start_zygote(self, number: int, fresh: Config | None = None) -> None:
+        try:
+            self._events.append(self._holdings.start(number, fresh))
         except QuaichError as error:
             self._start_failed(number, str(error), error.status)
         except OSError as error:

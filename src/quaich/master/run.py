@@ -33,6 +33,7 @@ from quaich.master.load import Load
 from quaich.master.loop import LATER, Master
 from quaich.master.notices import View
 from quaich.master.notifier import Notifier, Teller, alone
+from quaich.master.readings import Reading
 from quaich.master.side import Side
 from quaich.master.wake import Waker
 from quaich.net import inherit
@@ -66,8 +67,8 @@ def _name(number: int) -> str:
     return signal.Signals(number).name
 
 
-def start(config: Config, reload: Callable[[], Config]) -> int:
-    """Serve until told to stop; the exit status.  ``reload`` reads the configuration again."""
+def start(config: Config, reload: Callable[[], Reading]) -> int:
+    """Serve until told to stop; the exit status.  ``reload`` begins to read it all again."""
     process.open_standard_descriptors()
     process.reset_signals()
     if (config.test_import or config.pyrun or config.pyshell) is not None:
@@ -96,7 +97,7 @@ def start(config: Config, reload: Callable[[], Config]) -> int:
 
 def _serve(
     config: Config,
-    reload: Callable[[], Config],
+    reload: Callable[[], Reading],
     files: Files,
     manager: Manager | None,
     detached: Detached,
@@ -134,7 +135,7 @@ def _serve(
 
 def _supervise(
     config: Config,
-    reload: Callable[[], Config],
+    reload: Callable[[], Reading],
     files: Files,
     manager: Manager | None,
     detached: Detached,
@@ -180,7 +181,7 @@ def _sides(
     return sides
 
 
-def resume(reload: Callable[[], Config]) -> int:
+def resume(reload: Callable[[], Reading]) -> int:
     """Go on as the master that this process was before it was executed anew; the exit status.
 
     Where the state is only to be tried, the status says whether it can be read.
@@ -219,10 +220,23 @@ def resume(reload: Callable[[], Config]) -> int:
     return status
 
 
-def _again(first: Config, reload: Callable[[], Config], estate: Estate) -> Callable[[], Config]:
-    """Reads the configuration for a reload."""
-    passed = len(estate.listeners) > len(first.listeners)
-    return lambda: with_sockets(as_before(_with_master(reload()), first), passed)
+class _Again:
+    """A reading for a reload: what the start has made of the configuration is made of it too."""
+
+    def __init__(self, reading: Reading, first: Config, estate: Estate) -> None:
+        self.pid, self.fd = reading.pid, reading.fd
+        self._reading = reading
+        self._first = first
+        self._passed = len(estate.listeners) > len(first.listeners)
+
+    def finish(self, data: bytes, end: str) -> Config:
+        config = _with_master(self._reading.finish(data, end))
+        return with_sockets(as_before(config, self._first), self._passed)
+
+
+def _again(first: Config, reload: Callable[[], Reading], estate: Estate) -> Callable[[], Reading]:
+    """Begins to read the configuration for a reload."""
+    return lambda: _Again(reload(), first, estate)
 
 
 def _remark(config: Config, log: Log, manager: Manager | None) -> None:

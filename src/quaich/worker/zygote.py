@@ -461,7 +461,11 @@ class Zygote:
 
     def _accepting(self, slot: int) -> None:
         if self._accepting_chores:
-            hooks.accepting(self._config, slot, slot in self._forked, self._log)
+            try:
+                hooks.accepting(self._config, slot, slot in self._forked, self._log)
+            except hooks.HookError as error:
+                self._send(messages.NotReady(slot, str(error), error.status))
+                raise
         try:
             self._channel.send(self._ready[slot], socket.MSG_NOSIGNAL)
         except OSError:

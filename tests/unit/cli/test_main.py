@@ -9,12 +9,21 @@ from types import ModuleType
 
 import pytest
 
+from quaich.cli.consult import Again
 from quaich.cli.main import INTERRUPTED, is_compatible, main
 from quaich.config.effective import Config
 from quaich.errors import BindError, LoadError
+from quaich.sys.process import describe_end
 from tests.support.server import command
 
 Started = list[tuple[Config, Callable[[], Config]]]
+
+
+def waited(reading: Again) -> Config:
+    """As a master does that waits for it."""
+    with os.fdopen(reading.fd, "rb") as file:
+        data = file.read()
+    return reading.finish(data, describe_end(os.waitpid(reading.pid, 0)[1]))
 
 
 @pytest.fixture
@@ -23,8 +32,8 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     calls: Started = []
     fake = ModuleType("quaich.master.run")
 
-    def start(config: Config, reload: Callable[[], Config]) -> int:
-        calls.append((config, reload))
+    def start(config: Config, reload: Callable[[], Again]) -> int:
+        calls.append((config, lambda: waited(reload())))
         return 0
 
     fake.start = start  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import pytest
 from quaich.config.effective import Config
 from quaich.master.estate import Estate
 from quaich.master.loop import Master
+from quaich.master.readings import Reading
 from quaich.master.vocabulary import Forget, StartFailed, StartZygote
 from quaich.stats import scoreboard
 from quaich.stats.scoreboard import Scoreboard
@@ -16,11 +17,15 @@ from quaich.worker import messages
 from tests.support.logs import Lines
 
 
+def unread() -> Reading:
+    raise AssertionError("nothing is to be read again")
+
+
 @pytest.fixture
 def master() -> Iterator[Master]:
     lounge = os.pipe()
     estate = Estate((), (), lounge)
-    yield Master(Config(), Config, estate, Lines())
+    yield Master(Config(), unread, estate, Lines())
     for fd in lounge:
         os.close(fd)
 
@@ -28,7 +33,7 @@ def master() -> Iterator[Master]:
 def test_a_refork_without_memory_is_refused_and_forgotten(
     master: Master, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    master._holdings.hold(1, False)
+    master._holdings.hold(1)
 
     def create(workers: int, threads: int, shown: int) -> Scoreboard:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
