@@ -15,7 +15,7 @@ from quaich.config.effective import Config
 from quaich.config.metrics import metric
 from quaich.errors import ConfigError
 from quaich.master.side import BaseSide
-from quaich.master.vocabulary import Action, StartZygote
+from quaich.master.vocabulary import Action, Fork
 from quaich.stats.document import uwsgi_metrics
 from quaich.stats.figures import Figures
 from quaich.stats.metering import Meter
@@ -105,7 +105,7 @@ class Metering(BaseSide):
 
     def heed(self, action: Action, now: float) -> bool:
         """The workers of a new generation see the metrics from their first request on."""
-        if isinstance(action, StartZygote):
+        if isinstance(action, Fork):
             self._show(action.generation)
         return False
 
