@@ -276,7 +276,10 @@ def test_live_but_not_ready_before_the_first_generation(start: StartServer, tmp_
     assert b" 503 " in exchange(address, ready).partition(b"\r\n")[0]
     (tmp_path / "go").touch()
     server.wait_line(r"^generation=1 serves")
-    assert b" 200 " in exchange(address, ready).partition(b"\r\n")[0]
+    # An answer that took long to make is given for a moment more.
+    wait_until(
+        lambda: b" 200 " in exchange(address, ready).partition(b"\r\n")[0], 10, "it is ready"
+    )
 
 
 def test_clients_that_never_read_or_ask_hold_nobody(site: StartSite) -> None:
