@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -76,7 +77,8 @@ def test_a_signal_while_a_program_starts_ends_that_too(monkeypatch: pytest.Monke
             super()._execute_child(*args, **more)
             children.append(self.pid)
             # As if the signal had come now: the program runs, and nobody has been told of it.
-            os.kill(os.getpid(), signal.SIGUSR1)
+            # Another thread would take it that does not block it; the command has none.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
     def asked(number: int, frame: FrameType | None) -> None:
         raise Asked
