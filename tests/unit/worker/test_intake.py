@@ -134,6 +134,11 @@ class TestHttp:
             [seen] = run("http", [data], address=address)
             assert seen.environ["wsgi.url_scheme"] == scheme, address
 
+    @pytest.mark.parametrize("field", ["X-Forwarded-Proto: http", "X-Forwarded-SSL: off"])
+    def test_and_may_say_that_it_is_plain(self, field: str) -> None:
+        [seen] = run("http", [f"GET / HTTP/1.0\r\n{field}\r\n\r\n".encode()], address="127.0.0.1")
+        assert seen.environ["wsgi.url_scheme"] == "http"
+
     def test_dropped_fields_are_counted(self) -> None:
         conn = connection()
         Intake(65535, 0, 65536).feed(conn, b"GET / HTTP/1.0\r\nX_A: 1\r\nProxy: x\r\nB: 1\r\n\r\n")

@@ -274,7 +274,10 @@ class TestSlowClients:
                 yield BIG
 
         with hall(application, threads=threads, room=ROOM) as here:
-            client = here.client(GET + more)
+            client = here.client()
+            # It is parked once before.
+            here.parked()
+            client.sendall(GET + more)
             here.writing()
             # Others are served meanwhile, also by the thread that has it.
             for _ in range(2 * threads):

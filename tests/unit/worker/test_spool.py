@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from quaich.worker import spool
 from quaich.worker.spool import LARGE, ROOMS, Spools
 
 
@@ -86,6 +87,25 @@ def test_rooms_are_few_and_used_again(spools: Spools) -> None:
         each.close()
     assert spools.taken == 0
     assert spools.open(70000).raw._memory in memory
+
+
+def test_what_is_under_a_file_is_closed_once(spools: Spools) -> None:
+    file = spools.open(70000)
+    raw = file.raw
+    file.close()
+    raw.close()
+    assert spools.taken == 0
+
+
+def test_a_kernel_that_cannot_take_what_is_free(
+    spools: Spools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "_FREE", None)
+    for _ in range(2):
+        file = filled(spools, b"x" * 70000)
+        assert file.read() == b"x" * 70000
+        file.close()
+    assert spools.taken == 0
 
 
 def test_a_file_that_nobody_has_gives_its_room_back(spools: Spools) -> None:
