@@ -359,10 +359,10 @@ class Zygote:
                 os.close(opener)
                 self._pass(births[index], gate)
         for birth, outcome in zip(births, outcomes, strict=True):
-            failed = outcome < 0
-            self._send(
-                birth.failed(os.strerror(-outcome).lower()) if failed else birth.born(outcome)
-            )
+            if outcome > 0:
+                self._send(birth.born(outcome))
+            else:
+                self._send(birth.failed(os.strerror(-outcome).lower()))
         if gate >= 0:
             os.close(gate)
             # Whoever has ended already is past reading, and the master hears of that.
