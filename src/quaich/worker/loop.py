@@ -319,6 +319,8 @@ class Engine(Reader):
         if conn.state == REPLY:
             self._continue_reply(conn, lane)
             return
+        if conn.state == BODY and conn.spool is not None and self._fills(conn):
+            return
         try:
             if (conn.served == 0 or conn.door.old) and (not conn.http or conn.address == ""):
                 if conn.layer is None and conn.filter is None and self._sparing(conn, lane):

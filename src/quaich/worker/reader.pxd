@@ -14,6 +14,8 @@ cdef class Reader(Keeper):
     cdef readonly Intake intake
 
     cdef bytes _receive(self, Connection conn)
+    @cython.locals(most="long long", got=Py_ssize_t)
+    cdef bint _fills(self, Connection conn) except -1
     cdef _filtered(self, Connection conn, bytes data)
     cdef bint _say(self, Connection conn, object reader) except -1
     cdef int _feed(self, Connection conn, bytes data) except? -2

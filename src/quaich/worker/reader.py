@@ -17,6 +17,7 @@ from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.keeper import Keeper
+from quaich.worker.spool import Room
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD
@@ -61,6 +62,27 @@ class Reader(Keeper):
             # No more than the body: what follows it can wait in the kernel.
             return receive(conn.fd, conn.missing)
         return receive(conn.fd, READ_BODY)
+
+    def _fills(self, conn: Connection) -> bool:
+        """Receive a body straight to its room, all but its last octet; False where it has none, or
+        only that is missing, and nothing is received."""
+        room = conn.spool
+        most = min(READ_BODY, conn.missing - 1)
+        if most <= 0 or conn.filter is not None or type(room) is not Room:
+            return False
+        try:
+            got = room.fill(conn.fd, most)
+        except OSError:
+            got = 0
+        if got == 0:
+            self._drop(conn)
+            return True
+        if got > 0:
+            conn.missing -= got
+            conn.body_size += got
+            self._body_deadline(conn)
+        self._park(conn, False)
+        return True
 
     def _filtered(self, conn: Connection, data: bytes) -> bytes | None:
         """What is here for the protocol; None when there is nothing, and the connection is parked

@@ -2,8 +2,9 @@
 
 A worker has room for two of them in memory; what finds none there, or has no known length, is
 written to a file without a name.  A file costs three times as much: the kernel has to find pages
-for it, and takes them back at its end.  So the rooms of a worker are never given back; but between
-two bodies the kernel may take what is in them when it needs memory.
+for it, and takes them back at its end.  So the rooms of a worker are never given back, and have
+large pages where there are any; but between two bodies the kernel may take what is in them when it
+needs memory.
 """
 
 import errno
@@ -18,8 +19,11 @@ LARGE = 1 << 24
 ROOMS = 2
 """As many bodies come at a time that are no more than that, in most workers."""
 
+# What applications read at a time; as much goes from a room to them without another copy.
+_BLOCK = 1 << 16
 _PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _FREE = getattr(mmap, "MADV_FREE", None)
+_HUGE = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
 class Spools:
@@ -34,8 +38,8 @@ class Spools:
         be none."""
         if 0 < length <= LARGE and self.taken < ROOMS:
             self.taken += 1
-            memory = self._spare.pop() if self._spare else mmap.mmap(-1, LARGE, _PRIVATE)
-            return io.BufferedRandom(Room(self, memory, length), 1 << 16)
+            memory = self._spare.pop() if self._spare else _made()
+            return Room(self, memory, length)
         # No server needs it before the first large upload.
         import tempfile
 
@@ -47,6 +51,22 @@ class Spools:
             memory.madvise(_FREE)
         self._spare.append(memory)
         self.taken -= 1
+
+
+def _made() -> mmap.mmap:
+    memory = mmap.mmap(-1, LARGE, _PRIVATE)
+    if _HUGE is not None:
+        try:
+            memory.madvise(_HUGE)
+        except OSError:
+            pass  # a kernel without them
+    return memory
+
+
+def from_start(spool: Any) -> Any:
+    """The whole body in a spool as an application's ``wsgi.input``; OSError as the disk has it."""
+    spool.seek(0)
+    return io.BufferedReader(spool, _BLOCK) if type(spool) is Room else spool
 
 
 class Room(io.RawIOBase):
@@ -76,6 +96,22 @@ class Room(io.RawIOBase):
         buffer[:size] = self._view[self._at : self._at + size]
         self._at += size
         return size
+
+    def readall(self) -> bytes:
+        """The same."""
+        data = bytes(self._view[self._at :])
+        self._at = len(self._view)
+        return data
+
+    def fill(self, fd: int, most: int) -> int:
+        """Receive up to so many octets into it; 0 at the end of the stream, -1 when none is here
+        yet; OSError."""
+        try:
+            got = os.readv(fd, (self._view[self._at : self._at + most],))
+        except (BlockingIOError, InterruptedError):
+            return -1
+        self._at += got
+        return got
 
     def write(self, data: Any) -> int:
         """The same; OSError at the end of the room."""

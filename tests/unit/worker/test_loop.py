@@ -21,7 +21,7 @@ from quaich.stats.scoreboard import LANE_READ_ERRORS, LANE_WRITE_ERRORS
 from quaich.sys.io import Acceptor, receive
 from quaich.worker import keeper, loop, outbox
 from quaich.worker.connection import LINGER, Connection
-from quaich.worker.reader import READ
+from quaich.worker.reader import BODY_RATE, READ
 from quaich.worker.record import Shelf
 from quaich.worker.spool import ROOMS
 from tests.support import gateways, uwsgi
@@ -144,6 +144,59 @@ class TestOrder:
                 assert reply_from(client)
             for client in new:
                 assert ended(client)
+
+
+class TestLargeBodies:
+    """Received straight to where they are kept."""
+
+    SIZE = 300001
+    HEAD = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % SIZE
+    BODY = bytes(range(251)) * (SIZE // 251 + 1)
+
+    def begin(self, here: Hall, octets: int) -> tuple[socket.socket, Connection]:
+        """A client that has sent so many octets of its body, and has room for them."""
+        client = here.client(self.HEAD + self.BODY[:octets])
+        conn = here.begun()
+        wait_until(lambda: conn.missing == self.SIZE - octets, DEADLINE, "it is read")
+        assert conn.spool is not None
+        return client, conn
+
+    @pytest.mark.parametrize("path", ["", "s"])
+    @pytest.mark.parametrize("first", [20000, 299999, 300000])
+    def test_with_another_request_behind_it(self, tmp_path: Path, path: str, first: int) -> None:
+        with hall(echo, memory=10, path=tmp_path / path if path else None) as here:
+            client, _ = self.begin(here, first)
+            client.sendall(self.BODY[first : self.SIZE] + get("/b"))
+            got = b""
+            while not got.endswith(b"\r\n\r\n/b"):
+                piece = client.recv(1 << 20)
+                assert piece, got[-100:]
+                got += piece
+            assert got.partition(b"\r\n\r\n")[2].startswith(b"/a" + self.BODY[: self.SIZE] + b"H")
+
+    def test_octets_that_come_give_time(self) -> None:
+        with hall(echo, memory=10) as here:
+            client, conn = self.begin(here, 20000)
+            before = conn.deadline
+            client.sendall(self.BODY[20000:120000])
+            wait_until(lambda: conn.missing == self.SIZE - 120000, DEADLINE, "more is read")
+            assert conn.deadline == pytest.approx(before + 100000 / BODY_RATE)
+
+    def test_one_that_is_filtered(self) -> None:
+        with hall(echo, memory=10) as here:
+            here.door.opening = lambda conn: Interfering(lambda conn, data: data)
+            client, _ = self.begin(here, 20000)
+            client.sendall(self.BODY[20000 : self.SIZE])
+            assert body(reply_from(client)) == b"/a" + self.BODY[: self.SIZE]
+
+    @pytest.mark.parametrize("end", [socket.socket.close, reset])
+    def test_a_client_that_goes(self, end: Callable[[socket.socket], None]) -> None:
+        with hall(echo, memory=10) as here:
+            client, _ = self.begin(here, 20000)
+            end(client)
+            wait_until(lambda: here.slot.lane(0, LANE_READ_ERRORS), DEADLINE, "it is missed")
+            here.parked(0)
+            assert here.engine.intake.spools.taken == 0
 
 
 class TestSparing:

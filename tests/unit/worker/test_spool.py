@@ -3,12 +3,13 @@
 import errno
 import io
 import os
+import socket
 from typing import Any
 
 import pytest
 
 from quaich.worker import spool
-from quaich.worker.spool import LARGE, ROOMS, Spools
+from quaich.worker.spool import LARGE, ROOMS, Spools, from_start
 
 
 @pytest.fixture
@@ -19,8 +20,7 @@ def spools() -> Spools:
 def filled(spools: Spools, body: bytes) -> Any:
     file = spools.open(len(body))
     file.write(body)
-    file.seek(0)
-    return file
+    return from_start(file)
 
 
 def test_it_is_read_as_any_file(spools: Spools) -> None:
@@ -70,7 +70,8 @@ def test_what_is_no_place_in_it(spools: Spools) -> None:
     with pytest.raises(OSError, match="No space") as caught:
         file.raw.write(b"xx")
     assert caught.value.errno == errno.ENOSPC
-    assert (file.readable(), file.writable(), file.seekable()) == (True, True, True)
+    room = file.raw
+    assert (room.readable(), room.writable(), room.seekable()) == (True, True, True)
     with pytest.raises(io.UnsupportedOperation):
         file.fileno()
     file.close()
@@ -78,7 +79,7 @@ def test_what_is_no_place_in_it(spools: Spools) -> None:
 
 def test_rooms_are_few_and_used_again(spools: Spools) -> None:
     rooms = [spools.open(LARGE) for _ in range(ROOMS)]
-    memory = [each.raw._memory for each in rooms]
+    memory = [each._memory for each in rooms]
     for length in (LARGE + 1, 0, 70000):
         with spools.open(length) as file:
             assert file.fileno() >= 0, "on disk"
@@ -86,21 +87,53 @@ def test_rooms_are_few_and_used_again(spools: Spools) -> None:
         each.close()
         each.close()
     assert spools.taken == 0
-    assert spools.open(70000).raw._memory in memory
+    assert spools.open(70000)._memory in memory
 
 
 def test_what_is_under_a_file_is_closed_once(spools: Spools) -> None:
-    file = spools.open(70000)
+    file = filled(spools, b"x" * 70000)
     raw = file.raw
     file.close()
     raw.close()
     assert spools.taken == 0
 
 
-def test_a_kernel_that_cannot_take_what_is_free(
-    spools: Spools, monkeypatch: pytest.MonkeyPatch
+def test_a_body_is_received_straight_to_its_room(spools: Spools) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        room = spools.open(70000)
+        assert room.write(b"head") == 4
+        assert room.fill(ours.fileno(), 69996) == -1, "nothing is here yet"
+        theirs.sendall(b"b" * 3000 + b"of the next")
+        assert room.fill(ours.fileno(), 1000) == 1000
+        assert room.fill(ours.fileno(), 2000) == 2000
+        theirs.close()
+        assert ours.recv(100) == b"of the next", "no more than was asked for"
+        assert room.fill(ours.fileno(), 10) == 0
+        file = from_start(room)
+        assert file.read(3004) == b"head" + b"b" * 3000
+        file.close()
+
+
+def test_a_room_ends_where_its_body_does(spools: Spools) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        room = spools.open(10)
+        theirs.sendall(b"0123456789abc")
+        assert room.fill(ours.fileno(), 100) == 10
+        assert room.seek(0) == 0
+        assert room.readall() == b"0123456789"
+        assert room.readall() == b""
+        room.close()
+
+
+@pytest.mark.parametrize("advice", [{"_FREE": None}, {"_HUGE": None}, {"_HUGE": -1}])
+def test_a_kernel_that_takes_no_advice(
+    spools: Spools, monkeypatch: pytest.MonkeyPatch, advice: dict[str, int | None]
 ) -> None:
-    monkeypatch.setattr(spool, "_FREE", None)
+    for name, value in advice.items():
+        monkeypatch.setattr(spool, name, value)
     for _ in range(2):
         file = filled(spools, b"x" * 70000)
         assert file.read() == b"x" * 70000
