@@ -1,8 +1,10 @@
 """What a Django site costs in memory, and how soon it first answers, beside uWSGI.
 
-``python bench/memory.py [--uwsgi PATH]``: a master and 4 workers of ``examples/django``.  Memory is
-the proportional set size of all processes together, in which a page that n processes share counts
-an nth for each: idle, and after 20,000 requests.  uWSGI's environment must have Django too.
+``python bench/memory.py [--quaich PATH] [--uwsgi PATH]``: a master and 4 workers of
+``examples/django``.  Memory is the proportional set size of all processes together, in which a page
+that n processes share counts an nth for each: idle, and after 20,000 requests.  The environments of
+both must have Django; for the time to the first answer they should have nothing else, since what
+installs itself into the start of the interpreter (coverage does) delays every start.
 
 Idle, quaich takes about a quarter more than uWSGI, whose master is the process that loaded the
 application.  The floor are the same processes in Python, that do nothing.  By page (those that n
@@ -156,11 +158,8 @@ def floor(directory: Path) -> float:
         server.kill()
 
 
-def contestants(uwsgi: str | None) -> list[Contestant]:
-    found = [
-        Contestant("quaich", command()),
-        Contestant("quaich warm", [*command(), "--warmup", "/"]),
-    ]
+def contestants(quaich: list[str], uwsgi: str | None) -> list[Contestant]:
+    found = [Contestant("quaich", quaich), Contestant("quaich warm", [*quaich, "--warmup", "/"])]
     if uwsgi:
         home = str(Path(uwsgi).resolve().parent.parent)
         found.append(Contestant("uwsgi", [uwsgi, "--virtualenv", home]))
@@ -189,6 +188,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--quaich", help="measure this program, and not that of this interpreter")
     parser.add_argument("--uwsgi", help="measure this program beside it")
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--starts", type=int, default=7, help="of each, in turn")
@@ -198,7 +198,8 @@ def main() -> int:
     # As installed: nobody measured here reads sources.
     for home in (Path(quaich.__file__).parent, SITE):
         compileall.compile_dir(home, quiet=1)
-    found = contestants(options.uwsgi)
+    ours = [options.quaich] if options.quaich else command()
+    found = contestants(ours, options.uwsgi)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         least = floor(directory)

@@ -7,7 +7,6 @@ raised in between is in the next.
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import time
@@ -185,6 +184,9 @@ def _command(command: str, message: str) -> None:
 
 def _mail(alarm: Alarm, text: str) -> None:
     """Give a mail to the system's sendmail; in a process that is killed if that takes too long."""
+    # Only who mails needs what comes with it.
+    import shutil
+
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), _PLACES])
     program = shutil.which("sendmail", path=path)
     if program is None:

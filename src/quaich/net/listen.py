@@ -205,9 +205,11 @@ def _prepare(sock: socket.socket, options: SocketOptions) -> None:
 
 
 def _open_tcp(address: Address, protocol: str, queue: int, options: SocketOptions) -> BoundListener:
-    found = socket.getaddrinfo(
-        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    host: str | bytes = address.host
+    if address.host.isascii():
+        # A str is encoded by idna first, which is much to import for an address.
+        host = address.host.encode()
+    found = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     # Where a name means both, IPv4 is what uWSGI takes.
     family, _, _, _, target = min(found, key=lambda each: each[0] != socket.AF_INET)
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
