@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.scenarios import Protocol, Setup
+from bench.scenarios import FLOOR, Protocol, Setup
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-bench"
@@ -21,6 +21,11 @@ APPS = ROOT / "tests" / "apps"
 SCENES = ROOT / "bench" / "apps"
 
 RUN = "import sys, {0}, {1}; {0}.run({1}.application, '127.0.0.1', int(sys.argv[1]))"
+# Frozen, as a server can: no collection looks at what was imported, which is cheaper.
+CALLED = (
+    "import sys; sys.path[:0] = {0}; import alone, floor_wsgi, gc, {1}; gc.collect(); gc.freeze(); "
+    "floor_wsgi.serve({1}.application, alone.environ(), int(sys.argv[1]))"
+)
 
 
 @dataclass(frozen=True)
@@ -218,16 +223,26 @@ PEERS = (
 )
 
 
-def floor(program: Path) -> Peer:
+def floor(directory: Path) -> Peer:
+    """What is compiled into this directory: a program, and a module for what calls applications."""
+
+    def argv(ask: Ask) -> list[str]:
+        if ask.setup.packages:
+            home = str(ROOT / "bench")
+            code = CALLED.format([str(directory), home], ask.setup.module)
+            return [_bin("python"), "-c", code, str(ask.port)]
+        return [str(directory / FLOOR), ask.bind if ask.setup.unix else str(ask.port)]
+
     return Peer(
-        "floor",
+        FLOOR,
         "",
-        lambda ask: [str(program), ask.bind if ask.setup.unix else str(ask.port)],
-        "native/floor.c: parses nothing and calls nothing, the kernel's price",
+        argv,
+        "native/floor.c: parses nothing and calls nothing, the kernel's price; in flask and django "
+        "native/floor_wsgi.c: parses nothing and calls the application, the price of both",
         protocols=("http", "uwsgi"),
         only=(
             *("hello", "10k", "close", "post64k", "post10m", "1m", "file", "chunks", "idle"),
-            *("nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
+            *("flask", "django", "nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
         ),
     )
 
@@ -262,6 +277,15 @@ def speaks_fastcgi() -> bool:
 def site() -> Path:
     """Where the peers' environment keeps its packages."""
     return VENV / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+
+
+def headers() -> str:
+    """Where the headers of the peers' Python are."""
+    code = "import sysconfig; print(sysconfig.get_path('include'))"
+    done = subprocess.run(
+        [_bin("python"), "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
 
 
 def install(packages: Sequence[str], debian: Sequence[str] = ()) -> dict[str, str]:

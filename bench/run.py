@@ -186,7 +186,7 @@ class Bench:
 
 def contestants(names: list[str], directory: Path) -> tuple[list[Peer], dict[str, str]]:
     """Who can take part, and why the others cannot."""
-    known = [peers.QUAICH, *peers.PEERS, peers.floor(directory / FLOOR)]
+    known = [peers.QUAICH, *peers.PEERS, peers.floor(directory)]
     for name in names:
         if name not in [each.name for each in known]:
             raise ValueError(
@@ -277,8 +277,14 @@ def main() -> int:
             return 2
         if not peers.speaks_fastcgi():
             scenarios = [each for each in scenarios if each.setup.protocol != "fastcgi"]
-        for each in dict.fromkeys(p for s in scenarios for p in s.setup.packages):
+        packages = list(dict.fromkeys(p for s in scenarios for p in s.setup.packages))
+        for each in packages:
             absent |= peers.install([each])
+        if packages and FLOOR in [each.name for each in wanted]:
+            try:
+                measure.compile_c("floor_wsgi", directory, peers.headers())
+            except (OSError, subprocess.SubprocessError) as error:
+                absent["floor, of pages"] = f"native/floor_wsgi.c cannot be compiled: {error}"
         bench = Bench(options, directory)
         before = os.getloadavg()[0]
         setups = list(dict.fromkeys(each.setup for each in scenarios))
