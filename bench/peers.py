@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.scenarios import FLOOR, Protocol, Setup
+from bench.scenarios import FLOOR, GATHERING, Protocol, Setup
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-bench"
@@ -223,7 +223,7 @@ PEERS = (
 )
 
 
-def floor(directory: Path) -> Peer:
+def floors(directory: Path) -> tuple[Peer, Peer]:
     """What is compiled into this directory: a program, and a module for what calls applications."""
 
     def argv(ask: Ask) -> list[str]:
@@ -233,7 +233,7 @@ def floor(directory: Path) -> Peer:
             return [_bin("python"), "-c", code, str(ask.port)]
         return [str(directory / FLOOR), ask.bind if ask.setup.unix else str(ask.port)]
 
-    return Peer(
+    floor = Peer(
         FLOOR,
         "",
         argv,
@@ -245,6 +245,15 @@ def floor(directory: Path) -> Peer:
             *("flask", "django", "nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
         ),
     )
+    gathering = Peer(
+        GATHERING,
+        "",
+        lambda ask: [str(directory / FLOOR), "gather", str(ask.port)],
+        "native/floor.c, here gathering a body in memory and then copying it in blocks of 64 KiB: "
+        "the least for a server that gives no application thread to a slow client",
+        only=("post64k", "post10m"),
+    )
+    return floor, gathering
 
 
 def quaich_argv(port: int, *more: str) -> list[str]:

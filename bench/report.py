@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import figures
 from bench.figures import Middle, Round
-from bench.scenarios import FLOOR, QUICK, Scenario
+from bench.scenarios import FLOORS, QUICK, Scenario
 
 BASE = "quaich"
 
@@ -137,7 +137,7 @@ def step(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     for name in QUICK:
         rows = {str(each["name"]): each for each in found.get(name, ()) if "cpu_ratio" in each}
         mine = rows.pop(BASE, None)
-        others = [row["cpu_ratio"]["median"] for other, row in rows.items() if other != FLOOR]
+        others = [row["cpu_ratio"]["median"] for other, row in rows.items() if other not in FLOORS]
         if mine is None:
             cells.append("-")
         else:

@@ -65,12 +65,13 @@ def test_a_step_is_the_price_and_the_ratio_to_the_best_other() -> None:
     rows = [
         Row("quaich", "1", [a_round(10)]),
         Row("floor", "", [a_round(2)]),
+        Row("floor-gather", "", [a_round(3)]),
         Row("other", "1", [a_round(8)]),
         Row("dear", "1", [a_round(80)]),
     ]
     found = {
         "hello": report.summaries(rows),
-        "json": report.summaries(rows[:2]),
+        "json": report.summaries(rows[:3]),
         "10k": report.summaries(rows[1:]),
     }
     # Without others there is no ratio, without quaich nothing to tell.

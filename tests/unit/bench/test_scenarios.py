@@ -11,6 +11,7 @@ from bench.scenarios import (
     DJANGO,
     FLASK,
     FLOOR,
+    GATHERING,
     PLAIN,
     QUICK,
     QUICK_PEERS,
@@ -20,7 +21,7 @@ from bench.scenarios import (
     chosen,
 )
 
-EVERYBODY = (QUAICH, *PEERS, peers.floor(Path("made")))
+EVERYBODY = (QUAICH, *PEERS, *peers.floors(Path("made")))
 NAMES = {each.name for each in EVERYBODY}
 
 
@@ -50,6 +51,8 @@ def test_who_serves_what() -> None:
     assert by_name[FLOOR].serves(PLAIN, "close", "full")
     assert not by_name[FLOOR].serves(PLAIN, "json", "full")
     assert by_name[FLOOR].serves(FLASK, "flask", "full")
+    assert by_name[GATHERING].serves(PLAIN, "post10m", "full")
+    assert not by_name[GATHERING].serves(PLAIN, "hello", "full")
 
 
 @pytest.mark.parametrize("peer", EVERYBODY, ids=lambda each: each.name)
@@ -62,8 +65,9 @@ def test_commands_name_where_to_listen(peer, tmp_path) -> None:
 
 
 def test_the_floor_calls_an_application_only_where_there_is_one(tmp_path) -> None:
-    floor = peers.floor(tmp_path)
+    floor, gathering = peers.floors(tmp_path)
     assert floor.argv(Ask(PLAIN, 12345, tmp_path)) == [str(tmp_path / "floor"), "12345"]
+    assert gathering.argv(Ask(PLAIN, 12345, tmp_path))[1:] == ["gather", "12345"]
     python, _, code, port = floor.argv(Ask(DJANGO, 12345, tmp_path))
     assert (Path(python).name, port) == ("python", "12345")
     assert f"sys.path[:0] = ['{tmp_path}', " in code
