@@ -62,7 +62,7 @@ class Peer:
     more: tuple[str, ...] = ()  # packages beside it
     debian: tuple[str, ...] = ()  # what building it needs
     keeps: bool = True  # connections, between requests
-    holds: bool = False  # one connection occupies the process until it is closed
+    holds: bool = False  # a connection that asks nothing can occupy the process
     threads: bool = True  # can have several
     logs: bool = True  # can write a request log
     protocols: tuple[Protocol, ...] = ("http",)
@@ -216,7 +216,14 @@ PEERS = (
     Peer("bjoern", "bjoern", _inside("bjoern"), debian=("libev-dev",), threads=False, logs=False),
     Peer("fastwsgi", "fastwsgi", _inside("fastwsgi"), threads=False, logs=False),
     Peer("waitress", "waitress", _waitress, logs=False),
-    Peer("cheroot", "cheroot", _cheroot, logs=False),
+    Peer(
+        "cheroot",
+        "cheroot",
+        _cheroot,
+        "keeps ten connections, and its thread waits for the first request of a new one",
+        holds=True,
+        logs=False,
+    ),
     Peer(
         "mod_wsgi", "mod_wsgi", _mod_wsgi, debian=("apache2-dev", "apache2-bin"), obstacle=_hidden
     ),
@@ -242,7 +249,7 @@ def floors(directory: Path) -> tuple[Peer, Peer]:
         protocols=("http", "uwsgi"),
         only=(
             *("hello", "10k", "close", "post64k", "post10m", "1m", "file", "chunks", "idle"),
-            *("flask", "django", "nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
+            *("paced", "flask", "django", "nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
         ),
     )
     gathering = Peer(

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -30,6 +30,7 @@ from tests.support.server import Server
 
 RESULTS = Path(__file__).parent / "results"
 DESCRIPTORS = 8192
+BESIDE = (report.BASE, FLOOR)  # who is asked at everybody's rate
 HELLO = next(each for each in SCENARIOS if each.name == "hello")
 
 
@@ -128,6 +129,9 @@ class Bench:
             for one, row in rows[turn:] + rows[:turn]:
                 if not row.problem:
                     self.attempt(scenario, one, row, script)
+                if scenario.kind == "paced" and not row.problem:
+                    measured = [o for o, its in rows if o.peer.name in BESIDE and not its.problem]
+                    self.beside(scenario, row, [each for each in measured if each is not one])
         for one, row in rows:
             if not row.problem:
                 self.look(scenario, one, row, script)
@@ -154,19 +158,33 @@ class Bench:
                     raise LoadError(f"kept {still()} of {scenario.idle} idle connections")
                 return found
         if scenario.kind == "paced":
-            if self.paced is None:
-                self.paced = measure.compile_c("paced", self.directory)
-            program = self.paced
             most = self.load(scenario, one, script, 1)
             rate = most.requests / most.seconds
-            found = self.measured(
-                one,
-                lambda: measure.paced(
-                    self.processors, program, one.port, scenario, rate / 2, 2 * self.seconds
-                ),
-            )
-            return Round(found.load, found.server, found.front, rate)
+            return replace(self.at(rate / 2, scenario, one), most=rate)
         return self.measured(one, lambda: self.load(scenario, one, script, self.seconds))
+
+    def at(self, rate: float, scenario: Scenario, one: Running) -> Round:
+        if self.paced is None:
+            self.paced = measure.compile_c("paced", self.directory)
+        program = self.paced
+        return self.measured(
+            one,
+            lambda: measure.paced(
+                self.processors, program, one.port, scenario, rate, 2 * self.seconds
+            ),
+        )
+
+    def beside(self, scenario: Scenario, row: report.Row, others: list[Running]) -> None:
+        """Others at the rate of the round that a server has just had."""
+        last = row.rounds[-1]
+        found = {}
+        for other in others:
+            try:
+                found[other.peer.name] = self.at(last.most / 2, scenario, other)
+            except LoadError as error:
+                # It may be asked for more than it can do, which is no fault of either.
+                row.remark = f"{other.peer.name} at this rate: {other.ended() or error}"
+        row.rounds[-1] = replace(last, beside=found)
 
     def measured(self, one: Running, load: measure.Loading) -> Round:
         pids, front = one.pids(), one.front()

@@ -47,6 +47,8 @@ def test_who_serves_what() -> None:
     # One connection occupies it, or none is kept: idle and paced clients are not for these.
     assert by_name["uwsgi"].serves(PLAIN, "hello", "full")
     assert not by_name["uwsgi"].serves(PLAIN, "idle", "idle")
+    assert not by_name["cheroot"].serves(PLAIN, "paced", "paced")
+    assert by_name[FLOOR].serves(PLAIN, "paced", "paced")
     assert not by_name["gunicorn-sync"].serves(PLAIN, "paced", "paced")
     assert by_name[FLOOR].serves(PLAIN, "close", "full")
     assert not by_name[FLOOR].serves(PLAIN, "json", "full")
