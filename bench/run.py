@@ -183,7 +183,8 @@ class Bench:
                 found[other.peer.name] = self.at(last.most / 2, scenario, other)
             except LoadError as error:
                 # It may be asked for more than it can do, which is no fault of either.
-                row.remark = f"{other.peer.name} at this rate: {other.ended() or error}"
+                told = f"{other.peer.name} at this rate: {other.ended() or error}"
+                row.remark = row.remark or told
         row.rounds[-1] = replace(last, beside=found)
 
     def measured(self, one: Running, load: measure.Loading) -> Round:

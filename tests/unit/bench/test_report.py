@@ -95,10 +95,11 @@ def test_quaich_and_the_floor_at_the_rate_of_each_server() -> None:
         "| quaich | 1,000 | 5.0 | 2.0 | - | 250 µs | 250 µs | - | 12.5 ms | 60.0 µs | - "
         "| 208.33 (208.33 to 208.33) | - | 0.2 µs |"
     )
-    assert lines[at + 5 :] == [
-        "| other | 1,000 | 9.0 | 3.0 | 6.0 | 250 µs | 250 µs | 250 µs | 300 µs | 75.0 µs | 200 µs"
-        + " | 5.00 (4.00 to 6.00) | 2.00 (0.50 to 3.00) | 0.2 µs |"
-    ]
+    assert len(lines) == at + 6
+    assert lines[at + 5] == (
+        "| other | 1,000 | 9.0 | 3.0 | 6.0 | 250 µs | 250 µs | 250 µs | 300 µs | 75.0 µs | 200 µs "
+        "| 5.00 (4.00 to 6.00) | 2.00 (0.50 to 3.00) | 0.2 µs |"
+    )
     assert lines[3].count("|") == lines[4].count("|")
     assert lines[at + 2].count("|") == lines[at + 3].count("|") == lines[at + 4].count("|")
 
