@@ -214,7 +214,14 @@ PEERS = (
     ),
     Peer("granian", "granian", _granian),
     Peer("bjoern", "bjoern", _inside("bjoern"), debian=("libev-dev",), threads=False, logs=False),
-    Peer("fastwsgi", "fastwsgi", _inside("fastwsgi"), threads=False, logs=False),
+    Peer(
+        "fastwsgi",
+        "fastwsgi",
+        _inside("fastwsgi"),
+        "never calls close() of what an application returns: Django is not told of a request's end",
+        threads=False,
+        logs=False,
+    ),
     Peer("waitress", "waitress", _waitress, logs=False),
     Peer(
         "cheroot",
