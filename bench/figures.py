@@ -5,8 +5,8 @@ Pure; times are in microseconds where a name says so, else in seconds.
 
 import re
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6}
 
@@ -22,6 +22,7 @@ class Load:
     p50_us: float
     p99_us: float
     broken: int = 0  # connections that ended where an answer was expected
+    late_us: float = 0.0  # p99 of the generator's own delays, where it keeps a rate
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Round:
     server: Cpu
     front: Cpu | None = None  # nginx
     most: float = 0.0  # the rate that was found to saturate, where that is not the load itself
+    beside: Mapping[str, "Round"] = field(default_factory=dict)  # others, under the same load
 
     @property
     def user_us(self) -> float:
@@ -137,12 +139,12 @@ def wrk(text: str) -> Load:
 def paced(text: str, seconds: float) -> Load:
     """What the open-loop generator printed."""
     words = text.split()
-    if len(words) != 7:
+    if len(words) != 8:
         raise LoadError(f"paced printed no result: {text[-300:]!r}")
     answered, failed = int(words[0]), int(words[1])
     if failed or not answered:
         raise LoadError(f"{failed} of {answered + failed} requests failed")
-    return Load(answered, seconds, float(words[2]), float(words[4]))
+    return Load(answered, seconds, float(words[2]), float(words[4]), late_us=float(words[7]))
 
 
 def counted(text: str) -> int:

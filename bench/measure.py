@@ -36,15 +36,19 @@ class Processors:
         return ["taskset", "-c", str(self.clients), *argv]
 
 
-def compile_c(name: str, directory: Path) -> Path:
-    """The program of native/NAME.c; CalledProcessError with the compiler's words if it fails."""
-    program = directory / name
+def compile_c(name: str, directory: Path, headers: str = "") -> Path:
+    """What native/NAME.c becomes: a program, or a module of the Python that has these headers.
+
+    CalledProcessError with the compiler's words if it fails.
+    """
+    made = directory / (f"{name}.so" if headers else name)
+    module = ("-shared", "-fPIC", f"-I{headers}") if headers else ()
     subprocess.run(
-        ["gcc", "-O2", "-o", str(program), str(NATIVE / f"{name}.c")],
+        ["gcc", "-O2", *module, "-o", str(made), str(NATIVE / f"{name}.c")],
         check=True,
         timeout=120,
     )
-    return program
+    return made
 
 
 def cpu(pids: Sequence[int]) -> Cpu:

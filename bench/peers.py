@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.scenarios import Protocol, Setup
+from bench.scenarios import FLOOR, GATHERING, Protocol, Setup
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-bench"
@@ -21,6 +21,11 @@ APPS = ROOT / "tests" / "apps"
 SCENES = ROOT / "bench" / "apps"
 
 RUN = "import sys, {0}, {1}; {0}.run({1}.application, '127.0.0.1', int(sys.argv[1]))"
+# Frozen, as a server can: no collection looks at what was imported, which is cheaper.
+CALLED = (
+    "import sys; sys.path[:0] = {0}; import alone, floor_wsgi, gc, {1}; gc.collect(); gc.freeze(); "
+    "floor_wsgi.serve({1}.application, alone.environ(), int(sys.argv[1]))"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Peer:
     more: tuple[str, ...] = ()  # packages beside it
     debian: tuple[str, ...] = ()  # what building it needs
     keeps: bool = True  # connections, between requests
-    holds: bool = False  # one connection occupies the process until it is closed
+    holds: bool = False  # a connection that asks nothing can occupy the process
     threads: bool = True  # can have several
     logs: bool = True  # can write a request log
     protocols: tuple[Protocol, ...] = ("http",)
@@ -209,27 +214,60 @@ PEERS = (
     ),
     Peer("granian", "granian", _granian),
     Peer("bjoern", "bjoern", _inside("bjoern"), debian=("libev-dev",), threads=False, logs=False),
-    Peer("fastwsgi", "fastwsgi", _inside("fastwsgi"), threads=False, logs=False),
+    Peer(
+        "fastwsgi",
+        "fastwsgi",
+        _inside("fastwsgi"),
+        "never calls close() of what an application returns: Django is not told of a request's end",
+        threads=False,
+        logs=False,
+    ),
     Peer("waitress", "waitress", _waitress, logs=False),
-    Peer("cheroot", "cheroot", _cheroot, logs=False),
+    Peer(
+        "cheroot",
+        "cheroot",
+        _cheroot,
+        "keeps ten connections, and its thread waits for the first request of a new one",
+        holds=True,
+        logs=False,
+    ),
     Peer(
         "mod_wsgi", "mod_wsgi", _mod_wsgi, debian=("apache2-dev", "apache2-bin"), obstacle=_hidden
     ),
 )
 
 
-def floor(program: Path) -> Peer:
-    return Peer(
-        "floor",
+def floors(directory: Path) -> tuple[Peer, Peer]:
+    """What is compiled into this directory: a program, and a module for what calls applications."""
+
+    def argv(ask: Ask) -> list[str]:
+        if ask.setup.packages:
+            home = str(ROOT / "bench")
+            code = CALLED.format([str(directory), home], ask.setup.module)
+            return [_bin("python"), "-c", code, str(ask.port)]
+        return [str(directory / FLOOR), ask.bind if ask.setup.unix else str(ask.port)]
+
+    floor = Peer(
+        FLOOR,
         "",
-        lambda ask: [str(program), ask.bind if ask.setup.unix else str(ask.port)],
-        "native/floor.c: parses nothing and calls nothing, the kernel's price",
+        argv,
+        "native/floor.c: parses nothing and calls nothing, the kernel's price; in flask and django "
+        "native/floor_wsgi.c: parses nothing and calls the application, the price of both",
         protocols=("http", "uwsgi"),
         only=(
             *("hello", "10k", "close", "post64k", "post10m", "1m", "file", "chunks", "idle"),
-            *("nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
+            *("paced", "flask", "django", "nginx-uwsgi-tcp", "nginx-uwsgi-unix", "nginx-http"),
         ),
     )
+    gathering = Peer(
+        GATHERING,
+        "",
+        lambda ask: [str(directory / FLOOR), "gather", str(ask.port)],
+        "native/floor.c, here gathering a body in memory and then copying it in blocks of 64 KiB: "
+        "the least for a server that gives no application thread to a slow client",
+        only=("post64k", "post10m"),
+    )
+    return floor, gathering
 
 
 def quaich_argv(port: int, *more: str) -> list[str]:
@@ -262,6 +300,15 @@ def speaks_fastcgi() -> bool:
 def site() -> Path:
     """Where the peers' environment keeps its packages."""
     return VENV / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+
+
+def headers() -> str:
+    """Where the headers of the peers' Python are."""
+    code = "import sysconfig; print(sysconfig.get_path('include'))"
+    done = subprocess.run(
+        [_bin("python"), "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
 
 
 def install(packages: Sequence[str], debian: Sequence[str] = ()) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import figures
 from bench.figures import Middle, Round
-from bench.scenarios import FLOOR, QUICK, Scenario
+from bench.scenarios import FLOORS, QUICK, Scenario
 
 BASE = "quaich"
 
@@ -59,11 +59,37 @@ def summary(row: Row, base: Row | None) -> dict[str, Any]:
         )
         if ratio is not None:
             parts["cpu_ratio"] = ratio
-    for name, value in parts.items():
-        found[name] = {key: round(number, 3) for key, number in asdict(value).items()}
+        parts["generator_late_us"] = figures.middle(each.load.late_us for each in done)
+    found |= _told(parts)
+    beside = {name: _beside(name, done) for each in done for name in each.beside}
+    if beside:
+        found["beside"] = beside
     found["system_calls"] = None if row.calls is None else round(row.calls, 2)
     found["pss_mib"] = round(row.pss / (1 << 20), 1)
     return found
+
+
+def _told(parts: Mapping[str, Middle]) -> dict[str, dict[str, float]]:
+    return {
+        name: {key: round(number, 3) for key, number in asdict(value).items()}
+        for name, value in parts.items()
+    }
+
+
+def _beside(other: str, done: Sequence[Round]) -> dict[str, Any]:
+    """Another server at the rates of these rounds, and what this one's p99 is of its."""
+    pairs = [(each, each.beside[other]) for each in done if other in each.beside]
+    parts = {
+        "server_us": figures.middle(its.server_us for _, its in pairs),
+        "p50_us": figures.middle(its.load.p50_us for _, its in pairs),
+        "p99_us": figures.middle(its.load.p99_us for _, its in pairs),
+    }
+    ratio = figures.ratios(
+        [mine.load.p99_us for mine, _ in pairs], [its.load.p99_us for _, its in pairs]
+    )
+    if ratio is not None:
+        parts["p99_ratio"] = ratio
+    return _told(parts)
 
 
 def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -84,6 +110,12 @@ def _number(value: float) -> str:
 
 def _time(microseconds: float) -> str:
     return f"{_number(microseconds)} µs" if microseconds < 1e4 else f"{microseconds / 1e3:.1f} ms"
+
+
+def _ratio(found: Mapping[str, float] | None) -> str:
+    if not found:
+        return "-"
+    return f"{found['median']:.2f} ({found['least']:.2f} to {found['most']:.2f})"
 
 
 def table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -111,10 +143,7 @@ def table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> str:
 
         cells = [str(row["name"]), *(_number(of(n)) for n in ("server_us", "user_us", "system_us"))]
         cells += [_number(of("nginx_us")), _number(of("total_us"))] if front else []
-        ratio = row.get("cpu_ratio")
-        cells.append(
-            f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})" if ratio else "-"
-        )
+        cells.append(_ratio(row.get("cpu_ratio")))
         cells.append(_number(of("requests_per_second")))
         cells += [_number(of("saturating_rate"))] if paced else []
         cells += [f"{of('requests_per_second') / scenario.ideal:.0%}"] if scenario.ideal else []
@@ -122,6 +151,8 @@ def table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> str:
         calls = row["system_calls"]
         cells += ["-" if calls is None else f"{calls:.1f}", f"{row['pss_mib']:.1f}"]
         lines.append("| " + " | ".join(cells) + " |")
+    if any("beside" in each for each in rows):
+        lines += ["", *_at_each_rate(rows)]
     remarks = [f"- {each['name']}: {each['remark']}" for each in rows if "remark" in each]
     if remarks:
         lines += ["", *remarks]
@@ -131,13 +162,39 @@ def table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _at_each_rate(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each server at its own rate, and beside it those that were asked at the same rate."""
+    others = list(dict.fromkeys(name for row in rows for name in row.get("beside", ())))
+    heads = ["server", "requests/s"]
+    for what in ("CPU µs", "p50", "p99"):
+        heads += [what, *(f"{other}'s {what}" for other in others)]
+    heads += [f"p99 ÷ {other}'s (least to most)" for other in others]
+    lines = [
+        "The same rates, asked of others in the same rounds:",
+        "",
+        "| " + " | ".join([*heads, "generator late, p99"]) + " |",
+        "|---|" + "---:|" * len(heads),
+    ]
+    for row in rows:
+        beside = row.get("beside")
+        if not beside:
+            continue
+        cells = [str(row["name"]), _number(row["requests_per_second"]["median"])]
+        for name, told in (("server_us", _number), ("p50_us", _time), ("p99_us", _time)):
+            found = [row[name], *(beside.get(other, {}).get(name) for other in others)]
+            cells += [told(each["median"]) if each else "-" for each in found]
+        cells += [_ratio(beside.get(other, {}).get("p99_ratio")) for other in others]
+        lines.append("| " + " | ".join([*cells, _time(row["generator_late_us"]["median"])]) + " |")
+    return lines
+
+
 def step(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """A run as a row of the table of steps: quaich's price, and its ratio to the best other's."""
     cells = []
     for name in QUICK:
         rows = {str(each["name"]): each for each in found.get(name, ()) if "cpu_ratio" in each}
         mine = rows.pop(BASE, None)
-        others = [row["cpu_ratio"]["median"] for other, row in rows.items() if other != FLOOR]
+        others = [row["cpu_ratio"]["median"] for other, row in rows.items() if other not in FLOORS]
         if mine is None:
             cells.append("-")
         else:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -23,13 +23,15 @@ from bench import answers, measure, peers, report
 from bench.figures import Load, LoadError, Round
 from bench.measure import Processors, note
 from bench.peers import Ask, Peer
-from bench.scenarios import FLOOR, QUICK_PEERS, Scenario, Setup, chosen
+from bench.scenarios import FLOOR, FLOORS, QUICK_PEERS, SCENARIOS, Scenario, Setup, chosen
 from tests.support.nginx import Nginx
 from tests.support.ports import free_port
 from tests.support.server import Server
 
 RESULTS = Path(__file__).parent / "results"
 DESCRIPTORS = 8192
+BESIDE = (report.BASE, FLOOR)  # who is asked at everybody's rate
+HELLO = next(each for each in SCENARIOS if each.name == "hello")
 
 
 @dataclass
@@ -114,10 +116,12 @@ class Bench:
                 continue
             row = report.Row(one.peer.name, one.version)
             keeps = one.peer.keeps or one.nginx is not None
-            if one.peer.name == FLOOR and scenario.post:
+            blind = one.peer.name in FLOORS and scenario.post > 0
+            row.problem, row.remark = answers.check(
+                HELLO if blind else scenario, one.port, keeps, one.ended
+            )
+            if blind:
                 row.remark = "reads the body, and does not look at it"
-            else:
-                row.problem, row.remark = answers.check(scenario, one.port, keeps, one.ended)
             row.problem = one.failed or row.problem
             rows.append((one, row))
         for number in range(self.rounds):
@@ -125,6 +129,9 @@ class Bench:
             for one, row in rows[turn:] + rows[:turn]:
                 if not row.problem:
                     self.attempt(scenario, one, row, script)
+                if scenario.kind == "paced" and not row.problem:
+                    measured = [o for o, its in rows if o.peer.name in BESIDE and not its.problem]
+                    self.beside(scenario, row, [each for each in measured if each is not one])
         for one, row in rows:
             if not row.problem:
                 self.look(scenario, one, row, script)
@@ -151,19 +158,34 @@ class Bench:
                     raise LoadError(f"kept {still()} of {scenario.idle} idle connections")
                 return found
         if scenario.kind == "paced":
-            if self.paced is None:
-                self.paced = measure.compile_c("paced", self.directory)
-            program = self.paced
             most = self.load(scenario, one, script, 1)
             rate = most.requests / most.seconds
-            found = self.measured(
-                one,
-                lambda: measure.paced(
-                    self.processors, program, one.port, scenario, rate / 2, 2 * self.seconds
-                ),
-            )
-            return Round(found.load, found.server, found.front, rate)
+            return replace(self.at(rate / 2, scenario, one), most=rate)
         return self.measured(one, lambda: self.load(scenario, one, script, self.seconds))
+
+    def at(self, rate: float, scenario: Scenario, one: Running) -> Round:
+        if self.paced is None:
+            self.paced = measure.compile_c("paced", self.directory)
+        program = self.paced
+        return self.measured(
+            one,
+            lambda: measure.paced(
+                self.processors, program, one.port, scenario, rate, 2 * self.seconds
+            ),
+        )
+
+    def beside(self, scenario: Scenario, row: report.Row, others: list[Running]) -> None:
+        """Others at the rate of the round that a server has just had."""
+        last = row.rounds[-1]
+        found = {}
+        for other in others:
+            try:
+                found[other.peer.name] = self.at(last.most / 2, scenario, other)
+            except LoadError as error:
+                # It may be asked for more than it can do, which is no fault of either.
+                told = f"{other.peer.name} at this rate: {other.ended() or error}"
+                row.remark = row.remark or told
+        row.rounds[-1] = replace(last, beside=found)
 
     def measured(self, one: Running, load: measure.Loading) -> Round:
         pids, front = one.pids(), one.front()
@@ -186,7 +208,7 @@ class Bench:
 
 def contestants(names: list[str], directory: Path) -> tuple[list[Peer], dict[str, str]]:
     """Who can take part, and why the others cannot."""
-    known = [peers.QUAICH, *peers.PEERS, peers.floor(directory / FLOOR)]
+    known = [peers.QUAICH, *peers.PEERS, *peers.floors(directory)]
     for name in names:
         if name not in [each.name for each in known]:
             raise ValueError(
@@ -200,9 +222,10 @@ def contestants(names: list[str], directory: Path) -> tuple[list[Peer], dict[str
         if peer.package and not reasons:
             failed = peers.install([peer.package, *peer.more], peer.debian)
             reasons = [f"{package}: {reason}" for package, reason in failed.items()]
-        elif peer.name == FLOOR:
+        elif peer.name in FLOORS:
             try:
-                measure.compile_c(FLOOR, directory)
+                if not (directory / FLOOR).exists():
+                    measure.compile_c(FLOOR, directory)
             except (OSError, subprocess.SubprocessError) as error:
                 reasons = [f"cannot be compiled: {error}"]
         if reasons:
@@ -277,8 +300,14 @@ def main() -> int:
             return 2
         if not peers.speaks_fastcgi():
             scenarios = [each for each in scenarios if each.setup.protocol != "fastcgi"]
-        for each in dict.fromkeys(p for s in scenarios for p in s.setup.packages):
+        packages = list(dict.fromkeys(p for s in scenarios for p in s.setup.packages))
+        for each in packages:
             absent |= peers.install([each])
+        if packages and FLOOR in [each.name for each in wanted]:
+            try:
+                measure.compile_c("floor_wsgi", directory, peers.headers())
+            except (OSError, subprocess.SubprocessError) as error:
+                absent["floor, of pages"] = f"native/floor_wsgi.c cannot be compiled: {error}"
         bench = Bench(options, directory)
         before = os.getloadavg()[0]
         setups = list(dict.fromkeys(each.setup for each in scenarios))

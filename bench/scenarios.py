@@ -68,9 +68,11 @@ PLAIN = Setup("plain")
 LOGGED = Setup("logged", log=True)
 THREADS = Setup("threads", threads=8)
 WEB = ("quaich", "uwsgi-router", "gunicorn-sync", "gunicorn-gthread", "granian", "bjoern")
-FLASK = Setup("flask", "flask_page", peers=(*WEB, "waitress", "fastwsgi"), packages=("flask",))
-DJANGO = Setup("django", "django_page", peers=(*WEB, "waitress", "fastwsgi"), packages=("django",))
-FLOOR = "floor"
+FLOOR, GATHERING = "floor", "floor-gather"
+FLOORS = (FLOOR, GATHERING)  # what nobody gets below, and no server
+PAGES = (*WEB, "waitress", "fastwsgi", FLOOR)
+FLASK = Setup("flask", "flask_page", peers=PAGES, packages=("flask",))
+DJANGO = Setup("django", "django_page", peers=PAGES, packages=("django",))
 GATEWAYS = ("quaich", "uwsgi", FLOOR)
 UPSTREAMS = ("quaich", "gunicorn-gthread", "granian", "bjoern", "waitress", FLOOR)
 NGINX_TCP = Setup("nginx-uwsgi-tcp", protocol="uwsgi", nginx=True, peers=GATEWAYS)
@@ -151,7 +153,7 @@ SCENARIOS = (
 
 # What a few minutes are enough for.
 QUICK = ("hello", "json", "10k", "close", "post64k", "1m", "file", "chunks")
-QUICK_PEERS = ("quaich", "uwsgi", "granian", "bjoern", "fastwsgi", FLOOR)
+QUICK_PEERS = ("quaich", "uwsgi", "granian", "bjoern", "fastwsgi", *FLOORS)
 
 
 def chosen(only: list[str], quick: bool) -> list[Scenario]:

@@ -55,15 +55,15 @@ def test_microseconds(text: str, expected: float) -> None:
 
 
 def test_paced() -> None:
-    found = figures.paced("1000 0 40.5 60.0 90.1 120.0 300.0\n", 2.0)
-    assert found == Load(1000, 2.0, 40.5, 90.1)
+    found = figures.paced("1000 0 40.5 60.0 90.1 120.0 300.0 0.2\n", 2.0)
+    assert found == Load(1000, 2.0, 40.5, 90.1, late_us=0.2)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("990 10 1 1 1 1 1\n", "10 of 1000 requests failed"),
-        ("0 0 0 0 0 0 0\n", "0 of 0 requests failed"),
+        ("990 10 1 1 1 1 1 1\n", "10 of 1000 requests failed"),
+        ("0 0 0 0 0 0 0 0\n", "0 of 0 requests failed"),
         ("", "no result"),
     ],
 )

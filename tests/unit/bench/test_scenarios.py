@@ -8,7 +8,10 @@ from bench import answers, peers
 from bench.apps import pages, scenes
 from bench.peers import PEERS, QUAICH, Ask
 from bench.scenarios import (
+    DJANGO,
+    FLASK,
     FLOOR,
+    GATHERING,
     PLAIN,
     QUICK,
     QUICK_PEERS,
@@ -18,7 +21,7 @@ from bench.scenarios import (
     chosen,
 )
 
-EVERYBODY = (QUAICH, *PEERS, peers.floor(Path("floor")))
+EVERYBODY = (QUAICH, *PEERS, *peers.floors(Path("made")))
 NAMES = {each.name for each in EVERYBODY}
 
 
@@ -44,9 +47,14 @@ def test_who_serves_what() -> None:
     # One connection occupies it, or none is kept: idle and paced clients are not for these.
     assert by_name["uwsgi"].serves(PLAIN, "hello", "full")
     assert not by_name["uwsgi"].serves(PLAIN, "idle", "idle")
+    assert not by_name["cheroot"].serves(PLAIN, "paced", "paced")
+    assert by_name[FLOOR].serves(PLAIN, "paced", "paced")
     assert not by_name["gunicorn-sync"].serves(PLAIN, "paced", "paced")
     assert by_name[FLOOR].serves(PLAIN, "close", "full")
     assert not by_name[FLOOR].serves(PLAIN, "json", "full")
+    assert by_name[FLOOR].serves(FLASK, "flask", "full")
+    assert by_name[GATHERING].serves(PLAIN, "post10m", "full")
+    assert not by_name[GATHERING].serves(PLAIN, "hello", "full")
 
 
 @pytest.mark.parametrize("peer", EVERYBODY, ids=lambda each: each.name)
@@ -56,6 +64,16 @@ def test_commands_name_where_to_listen(peer, tmp_path) -> None:
             words = peer.argv(Ask(scenario.setup, 12345, tmp_path))
             where = str(tmp_path / "socket") if scenario.setup.unix else "12345"
             assert any(where in word for word in words)
+
+
+def test_the_floor_calls_an_application_only_where_there_is_one(tmp_path) -> None:
+    floor, gathering = peers.floors(tmp_path)
+    assert floor.argv(Ask(PLAIN, 12345, tmp_path)) == [str(tmp_path / "floor"), "12345"]
+    assert gathering.argv(Ask(PLAIN, 12345, tmp_path))[1:] == ["gather", "12345"]
+    python, _, code, port = floor.argv(Ask(DJANGO, 12345, tmp_path))
+    assert (Path(python).name, port) == ("python", "12345")
+    assert f"sys.path[:0] = ['{tmp_path}', " in code
+    assert "floor_wsgi.serve(django_page.application, alone.environ(), " in code
 
 
 def test_chosen() -> None:
