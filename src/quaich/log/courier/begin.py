@@ -14,7 +14,8 @@ from quaich.config.effective import Config
 from quaich.config.outlets import log_alarm
 from quaich.log.courier.bell import Bell
 from quaich.log.courier.encode import encoder
-from quaich.log.courier.outlets import File, Outlet, Stream, outlet
+from quaich.log.courier.making import outlet
+from quaich.log.courier.outlets import File, Outlet, Stream
 from quaich.log.courier.plan import Plan, plan
 from quaich.log.courier.work import Courier, Queue
 from quaich.log.file import Target

@@ -15,8 +15,9 @@ import pytest
 
 from quaich.config.loggers import sink
 from quaich.errors import QuaichError
-from quaich.log.courier import outlets
+from quaich.log.courier import making
 from quaich.log.courier.letter import INFO, SERVER, Letter
+from quaich.log.courier.making import outlet
 from quaich.log.courier.outlets import (
     LATER,
     LOST,
@@ -26,7 +27,6 @@ from quaich.log.courier.outlets import (
     Outlet,
     Redis,
     Stream,
-    outlet,
 )
 from quaich.log.file import Target
 
@@ -240,7 +240,7 @@ def test_the_journal_gets_what_it_reads(
     tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(tmp_path / "journal")
-    monkeypatch.setattr(outlets, "JOURNAL", path)
+    monkeypatch.setattr(making, "JOURNAL", path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(path)
         receiver.settimeout(WAIT)
