@@ -11,8 +11,9 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
 * With snapshots the zygotes of generations that served before stay, asleep.  To restore one is a
   reload whose application is loaded already; if that fails, it sleeps again.
 * A refork is a reload, too, whose zygote is forked from the one that serves.
-* A worker that dies is replaced at once; one that dies within a second of its start, after a pause
-  that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the same rule.
+* A worker that dies is replaced at once; one that dies before it is ready or within a second of its
+  start, after a pause that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the
+  same rule.  A start is given up where an application is needed and workers never become ready.
 * A worker that has passed a limit is replaced: killed at once where the limit says so, else only
   told to leave when its relief is ready, so that there is never one worker less.
 * Who is told to leave has a time to do it, and is then killed.
@@ -189,6 +190,9 @@ class Plan(Succession):
             self._join(event.ticket)
         elif self.busy:
             self._do(*self.wishes.add(event))
+            if self.phase is Phase.STARTING:
+                # What kept the workers from starting may be mended.
+                self._do(*crew.hurry(self.generations.values()))
         else:
             self._begin(Wish(event.meaning, event.argument, (event.ticket,)), now)
 

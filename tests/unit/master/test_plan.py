@@ -111,8 +111,20 @@ def test_a_long_life_ends_the_pauses() -> None:
     story.after(Forked(1, 1, 101))
     story.after(Died(101, "exit=1"), 0.1)
     story.after(Tick(), 1.0)
-    story.after(Forked(1, 1, 101))
+    story.raise_worker(1, 1)
     assert story.after(Died(101, "exit=1"), 5.0) == [Fork(1, 1)]
+
+
+def test_a_load_that_takes_its_time_before_it_crashes_is_paused_for_as_well() -> None:
+    story = Story().serve()
+    story.after(Died(101, "exit=1"))
+    pauses = []
+    for _ in range(3):
+        story.after(Forked(1, 1, 101))
+        assert story.after(Died(101, "signal=SIGSEGV"), 5.0) == []
+        pauses.append((story.plan.deadline() or 0.0) - story.now)
+        assert story.after(Tick(), pauses[-1]) == [Fork(1, 1)]
+    assert pauses == [1, 2, 4]
 
 
 @pytest.mark.parametrize("how", ["exit=0", "exit=3", "exit=17", "exit=22", "exit=30"])

@@ -36,6 +36,7 @@ _POLICIES = st.lists(
         most=st.just(6),
         snapshots=st.integers(0, 2),
         reforks=st.booleans(),
+        need_app=st.booleans(),
     ),
     min_size=1,
     max_size=3,

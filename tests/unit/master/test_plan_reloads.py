@@ -433,7 +433,8 @@ def test_a_worker_that_is_never_ready_is_replaced_where_the_server_serves() -> N
     assert story.after(Tick(), 29) == []
     assert story.after(Tick(), 2) == [Kill(111, "SIGKILL")]
     assert story.heard("worker=1 pid=111 killed: not ready after startup-timeout=30s")
-    assert story.after(Died(111, "signal=SIGKILL")) == [Fork(1, 1)]
+    assert story.after(Died(111, "signal=SIGKILL")) == []
+    assert story.after(Tick(), 1) == [Fork(1, 1)]
     story.after(Forked(1, 1, 121))
     story.after(Ready(1, 1, 121))
     assert story.plan.deadline() is None
