@@ -230,7 +230,9 @@ def test_a_lazy_reload_that_crashes_is_dropped(warm: Warm) -> None:
 
 def test_a_lazy_application_that_crashes_at_a_start_is_tried_again_and_mended(warm: Warm) -> None:
     server = warm("--lazy-apps", "--pidfile", "p", code=CRASH)
-    server.wait_line(r"^error: generation=1 does not serve yet: worker=\d has died 3 times before it")
+    server.wait_line(
+        r"^error: generation=1 does not serve yet: worker=\d has died 3 times before it"
+    )
     status = run([*command(), "status", "p"], cwd=warm.directory).stdout
     assert ": starting, up " in status
     assert re.search(r"worker \d: starts again in \d s, died early [23] times in a row", status)

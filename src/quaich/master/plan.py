@@ -7,10 +7,10 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
   of the new one is ready; in a chain reload, when the new worker of its slot is.  A new generation
   that fails or takes too long is dropped and the old one serves on, whole again.
   Reloads asked for meanwhile become one more, afterwards.  Whether the master itself is replaced
-  before one is in ``succession``.
+  before one is in ``succession``.  A pause ends with the generation that was paused.
 * With snapshots the zygotes of generations that served before stay, asleep.  To restore one is a
   reload whose application is loaded already; if that fails, it sleeps again.
-* A refork is a reload, too, whose zygote is forked from the one that serves.
+* A refork is a reload, too, whose zygote is forked from the one that serves; it ends no pause.
 * A worker that dies is replaced at once; one that dies before it is ready or within a second of its
   start, after a pause that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the
   same rule.  A start is given up where an application is needed and workers never become ready.
@@ -381,6 +381,8 @@ class Plan(Succession):
             text = f"generation={generation.number} serves"
             self.wishes.over_when_left(self.current, text, now + _LEFT_BY)
             self.current = generation.number
+            if self.paused and (wish is None or wish.meaning is not Meaning.REFORK):
+                self._pause(Asked(Meaning.RESUME))
         else:
             self.phase = Phase.SERVING
         self.order = [each for each in self.order if each != self.current] + [self.current]

@@ -393,11 +393,46 @@ def test_the_workers_alone_are_replaced_brutally() -> None:
 def test_a_pause_is_a_toggle_and_new_workers_are_paused_too() -> None:
     story = Story().serve()
     assert story.after(Signal("SIGTSTP")) == [Kill(101, "SIGTSTP"), Kill(102, "SIGTSTP")]
-    assert Kill(201, "SIGTSTP") in [*reloaded(story), Kill(201, "SIGTSTP")]
-    assert story.after(Signal("SIGTSTP"))[:2] == [Kill(201, "SIGCONT"), Kill(202, "SIGCONT")]
+    story.after(Died(102, "signal=SIGKILL"))
+    assert Kill(112, "SIGTSTP") in story.after(Forked(1, 2, 112)) + story.after(Ready(1, 2, 112))
+    assert story.after(Signal("SIGTSTP")) == [Kill(101, "SIGCONT"), Kill(112, "SIGCONT")]
     assert story.after(Asked(Meaning.SUSPEND, 4))[-1] == Answer(4, True, "paused")
     assert story.after(Asked(Meaning.SUSPEND, 4))[-1] == Answer(4, True, "paused")
     assert story.after(Asked(Meaning.RESUME, 4))[-1] == Answer(4, True, "resumed")
+
+
+@pytest.mark.parametrize("meaning", [Meaning.RELOAD, Meaning.CHAIN_RELOAD, Meaning.RESTORE])
+def test_a_pause_ends_with_the_generation_that_was_paused(meaning: Meaning) -> None:
+    story = Story(SNAPSHOTS).serve()
+    reloaded(story)
+    left(story, 1)
+    story.after(Signal("SIGTSTP"))
+    story.after(Asked(meaning))
+    number = 1 if meaning is Meaning.RESTORE else 3
+    if number == 3:
+        story.load(3)
+    first = story.raise_worker(number, 1)
+    # Not before it is known that the generation will serve.
+    assert Kill(number * 100 + 1, "SIGTSTP") in first
+    assert Kill(number * 100 + 1, "SIGCONT") not in first
+    last = story.raise_worker(number, 2)
+    assert {Kill(number * 100 + slot, "SIGCONT") for slot in (1, 2)} <= set(last)
+    assert not story.plan.paused
+
+
+def test_a_pause_outlasts_a_reload_that_fails_and_a_refork() -> None:
+    story = Story(SNAPSHOTS).serve()
+    story.after(Signal("SIGTSTP"))
+    story.after(Asked(Meaning.RELOAD))
+    story.after(ZygoteStarted(2, 200, SNAPSHOTS))
+    story.after(LoadFailed(2, 200, "no module named x", 22))
+    assert story.plan.paused
+    story.after(Asked(Meaning.REFORK))
+    story.load(3)
+    story.raise_worker(3, 1)
+    assert Kill(302, "SIGCONT") not in story.raise_worker(3, 2)
+    assert story.plan.current == 3
+    assert story.plan.paused
 
 
 @pytest.mark.parametrize(
