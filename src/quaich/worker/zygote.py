@@ -212,7 +212,12 @@ class Zygote:
         family.release_memory()
         self._send(messages.Loaded())
         process.outlive_parent()
-        return self._serve()
+        try:
+            with resources.within_limits(self._config):
+                return self._serve()
+        except resources.Shortage as error:
+            self._log.error(f"zygote pid={os.getpid()}: {error}")
+            return error.status
 
     def _decide(self) -> None:
         """What there is to do in a worker before it serves, and make what needs no worker."""
