@@ -166,7 +166,7 @@ def test_an_import_that_hangs_is_dropped_and_the_next_reload_works(site: Site) -
         site.limit.write_text(ANY_TIME)
         os.kill(server.pid, signal.SIGHUP)
         server.wait_line("^generation=3 serves")
-        wait_until(lambda: get(address).startswith("two"), START, "new code")
+        wait_until(lambda: "two" in load.words, START, "new code")
     assert load.failures == []
     assert load.words == {"one", "two"}
 
@@ -299,6 +299,7 @@ def test_another_version_takes_over_in_place_under_load(site: Site, tmp_path: Pa
         server.wait_line(rf"^quaich=99.1 .*pid={server.pid} goes on generation=1")
         server.wait_line("^generation=2 serves")
         wait_until(lambda: not any(stat(pid) for pid in workers), START, "old workers to leave")
+        wait_until(lambda: "two" in load.words, START, "new code")
         # What it supervised before it still supervises.
         os.kill(server.pid, signal.SIGURG)
         server.wait_line("^generation=1 serves", count=2)
