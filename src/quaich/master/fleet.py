@@ -45,13 +45,17 @@ class Phase(Enum):
 
 
 class Fleet:
-    """The generations, by number; ``raising`` is the one that a reload is about."""
+    """The generations, by number; ``raising`` is the one that a reload is about.
+
+    ``in_vain`` is a start that goes on though it seems to have no end.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.phase = Phase.STARTING
         self.policy = policy
         self.generations: dict[int, Generation] = {}
         self.raising: int | None = None
+        self.in_vain = False
         self.tally = Tally()
         self._actions: list[Action] = []
 
@@ -268,6 +272,7 @@ class Fleet:
             self._do(*crew.lost(generation, worker, f"{fact} died {how} {after}", now))
             self.tally.pauses += worker.post is Post.PAUSED
             if hopeless:
+                self.in_vain = True
                 self._say(
                     "error",
                     f"generation={generation.number} does not serve yet: worker={worker.slot} has "

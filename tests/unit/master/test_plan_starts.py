@@ -40,7 +40,10 @@ def test_a_start_whose_workers_die_ends_where_an_application_is_needed() -> None
 
 def test_a_start_whose_workers_die_goes_on_trying_elsewhere_and_says_so_once() -> None:
     story = Story()
-    crash_at_start(story, 8)
+    crash_at_start(story, 2)
+    assert not story.plan.in_vain
+    crash_at_start(story, 6)
+    assert story.plan.in_vain
     said = [each for each in story.said if "does not serve yet" in each.text]
     assert [each.level for each in said] == ["error"]
     assert "worker=1 has died 3 times before it was ready" in said[0].text
