@@ -271,7 +271,7 @@ class Fleet:
             hopeless = self._hopeless(worker)
             self._do(*crew.lost(generation, worker, f"{fact} died {how} {after}", now))
             self.tally.pauses += worker.post is Post.PAUSED
-            if hopeless:
+            if hopeless and not self.in_vain:
                 self.in_vain = True
                 self._say(
                     "error",

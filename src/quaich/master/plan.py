@@ -23,6 +23,7 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
     phase      event                          next
     STARTING   first generation ready         SERVING
     STARTING   first generation fails         STOPPING (status 22 or 1)
+    STARTING   reload, where it is in vain    STARTING, with a generation in RAISING beside it
     SERVING    reload, restore, refork        SERVING, with a generation in RAISING
     any        drain                          DRAINING
     any        stop; a second drain           STOPPING
@@ -128,6 +129,8 @@ class Plan(Succession):
             case Tick():
                 self._tick(now)
                 self._look_at_trial(now)
+        if self.in_vain and not self.busy:
+            self._follow(now)
         self._settle(now)
         self._time(now)
         return self._actions
@@ -198,7 +201,7 @@ class Plan(Succession):
 
     def _ask_refork(self, event: Asked, now: float) -> None:
         old = self.generations.get(self.current)
-        if self.busy or old is None:
+        if self.busy or old is None or self.phase is Phase.STARTING:
             text = "something else is under way; try again"
             self._do(*answers([event.ticket], False, text))
         elif old.zygote.post is not Post.READY:
@@ -271,11 +274,7 @@ class Plan(Succession):
             self._say("error", f"generation={generation.number} cannot start: {reason}")
             self._end(Phase.STOPPING, status, now)
             return
-        self._say(
-            "error",
-            f"generation={generation.number} dropped, generation={self.current} serves on: "
-            f"{reason}",
-        )
+        self._say("error", f"generation={generation.number} dropped, {self._stays()}: {reason}")
         restored = self.wishes.now is not None and self.wishes.now.meaning is Meaning.RESTORE
         # What could not be restored this time may be another.
         self._do(*crew.retire(generation, False, now, keep=restored))
@@ -283,6 +282,10 @@ class Plan(Succession):
         # Whole again, where a chain reload had begun to take its workers.
         self._do(*crew.resize(old, old.wanted, now))
         self._raised(False, reason, now)
+
+    def _stays(self) -> str:
+        goes_on = "is still tried" if self.phase is Phase.STARTING else "serves on"
+        return f"generation={self.current} {goes_on}"
 
     # Zygotes.
 
@@ -296,9 +299,7 @@ class Plan(Succession):
             generation.zygote.since = now
             self._replace_zygote(generation, event.reason, now)
         elif event.generation == self.raising:
-            self._say(
-                "error", f"reload refused, generation={self.current} serves on: {event.reason}"
-            )
+            self._say("error", f"reload refused, {self._stays()}: {event.reason}")
             self._raised(False, event.reason, now)
         elif self._awaited(event.generation):
             self._say("error", event.reason)
@@ -373,9 +374,12 @@ class Plan(Succession):
             "info", f"generation={generation.number} serves workers={len(generation.workers)}"
         )
         wish = self.wishes.now
-        if generation.number == self.raising:
+        raised = generation.number == self.raising
+        self.in_vain = False
+        self.phase = Phase.SERVING
+        if raised:
             brutal = wish is not None and wish.meaning is Meaning.BRUTAL_RELOAD
-            keep = self.policy.snapshots > 0
+            keep = self.policy.snapshots > 0 and self.current in self.order
             self._do(*crew.retire(self.generations[self.current], brutal, now, keep))
             # Told when the old code answers nobody any more; whoever stays longer accepts nothing.
             text = f"generation={generation.number} serves"
@@ -383,10 +387,11 @@ class Plan(Succession):
             self.current = generation.number
             if self.paused and (wish is None or wish.meaning is not Meaning.REFORK):
                 self._pause(Asked(Meaning.RESUME))
-        else:
-            self.phase = Phase.SERVING
         self.order = [each for each in self.order if each != self.current] + [self.current]
         self._prune(now)
+        if not raised and (self.raising is not None or self.trying):
+            # A start that seemed in vain: what is to take its place is under way.
+            return
         fresh = wish is None or wish.meaning not in (Meaning.REFORK, Meaning.RESTORE)
         reforks = fresh and generation.policy.reforks
         self._raised(True, f"generation={generation.number} serves", now, reforks)
