@@ -29,7 +29,7 @@ def view_of(plan: Plan) -> View:
     if generation is not None and generation.stage is Stage.SERVING:
         serving = generation.number
         workers = sum(each.post is Post.READY for each in generation.workers.values())
-    return View(serving, workers, plan.raising or 0, plan.phase in _ENDING)
+    return View(serving, workers, plan.raising or 0, plan.phase in _ENDING, plan.in_vain)
 
 
 def alone(sender: Sender, view: View) -> None:
