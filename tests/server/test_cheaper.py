@@ -18,7 +18,13 @@ from tests.support.server import Server
 APPLICATION = """
 import os, sys, time
 
+held = []
+
 def application(environ, start_response):
+    if environ["PATH_INFO"] == "/drop":
+        held.clear()
+    elif environ["PATH_INFO"].startswith("/take"):
+        held.append(b"x" * int(environ["PATH_INFO"][5:]))
     if environ["QUERY_STRING"]:
         print("working", file=sys.stderr, flush=True)
     time.sleep(float(environ["QUERY_STRING"] or "0"))
@@ -129,6 +135,26 @@ def test_memory_over_the_hard_limit_stops_idle_workers(cheap: Start) -> None:
     )
     server.wait_line(r"^workers=1 before=2 cause=rss=\d+ cheaper-rss-limit-hard=2000")
     assert get(listening(server)).isdigit()
+
+
+def test_memory_that_grows_under_load_stops_first_the_growth_and_then_workers(cheap: Start) -> None:
+    server = cheap(
+        *("-p", "3", "--cheaper", "2", "--cheaper-overload", "1"),
+        *("--cheaper-rss-limit-soft", "80000000", "--cheaper-rss-limit-hard", "140000000"),
+    )
+    address = listening(server)
+    get(address, "/take60000000")
+    with slow_requests(server, address, 3, 1.5):
+        server.wait_line(
+            r"^no more workers, although busy=2 idle=0 for=\d+s: rss=\d{8,9} "
+            r"cheaper-rss-limit-soft=80000000"
+        )
+    get(address, "/take100000000")
+    server.wait_line(r"^workers=1 before=2 cause=rss=\d{9} cheaper-rss-limit-hard=140000000")
+    server.wait_line(r"^worker=2 pid=\d+ left exit=17")
+    get(address, "/drop")
+    server.wait_line(r"^workers=2 before=1 cause=rss=\d{8} cheaper=2")
+    assert "workers=3" not in server.log
 
 
 def test_manual_leaves_it_to_the_operator(cheap: Start) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,11 @@ def listening(server: Server) -> Address:
     return match["host"], int(match["port"])
 
 
+def nothing_left(directory: Path) -> bool:
+    """Whether neither the pid file nor the socket is there any more."""
+    return not any((directory / name).exists() for name in ("site.pid", "site.sock"))
+
+
 class Supervised:
     """Starts a master with workers of the application above."""
 
@@ -112,8 +118,7 @@ def test_start_and_stop(supervised: Supervised, tmp_path: Path) -> None:
     workers = [stat(pid) for pid in server.wait_ready(2)]
     assert [each.parent for each in workers if each] == [server.pid] * 2
     assert server.stop(signal.SIGINT) == 0
-    assert not (tmp_path / "site.pid").exists()
-    assert not (tmp_path / "site.sock").exists()
+    assert nothing_left(tmp_path)
 
 
 def test_without_vacuum_the_socket_file_stays_and_is_taken_again(
@@ -173,8 +178,7 @@ def test_a_master_that_is_killed_leaves_nothing(supervised: Supervised, tmp_path
         wait_until((tmp_path / "slow").exists, START, "a request runs")
         server.send(signal.SIGKILL)
         server.wait_gone(2.0)
-    assert not (tmp_path / "site.pid").exists()
-    assert not (tmp_path / "site.sock").exists()
+    assert nothing_left(tmp_path)
     assert not accepts(address)
     again = supervised("--socket", "site.sock")
     assert get(listening(again)) == "one"
@@ -462,34 +466,32 @@ def test_without_need_app_every_request_gets_500_until_a_reload(
         wait_until(lambda: get(listening(server)) == "one", START, "the application answers")
 
 
+ALONE = (
+    *("--http-socket", "127.0.0.1:0", "--socket", "site.sock", "--vacuum"),
+    *("-w", "site_app", "--pidfile", "site.pid"),
+)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_without_a_master(start: StartServer, tmp_path: Path, how: signal.Signals) -> None:
     write(tmp_path)
-    server = start(
-        *("--http-socket", "127.0.0.1:0", "--socket", "site.sock", "--vacuum"),
-        *("-w", "site_app", "--pidfile", "site.pid"),
-    )
+    server = start(*ALONE)
     assert server.wait_ready() == [server.pid]
     assert server.children() == []
     assert get(listening(server), "/pid") == str(server.pid)
     assert server.stop(how) == 30
-    assert not (tmp_path / "site.sock").exists()
-    assert not (tmp_path / "site.pid").exists()
+    assert nothing_left(tmp_path)
 
 
 def test_without_a_master_stopped_inside_a_request(start: StartServer, tmp_path: Path) -> None:
     write(tmp_path)
-    server = start(
-        *("--http-socket", "127.0.0.1:0", "--socket", "site.sock", "--vacuum"),
-        *("-w", "site_app", "--pidfile", "site.pid"),
-    )
+    server = start(*ALONE)
     server.wait_ready()
     with connect(listening(server)) as client:
         client.sendall(b"GET /slow?60 HTTP/1.1\r\nHost: h\r\n\r\n")
         wait_until((tmp_path / "slow").exists, START, "a request runs")
         assert server.stop(signal.SIGTERM) == 30
-    assert not (tmp_path / "site.sock").exists()
-    assert not (tmp_path / "site.pid").exists()
+    assert nothing_left(tmp_path)
 
 
 def test_a_worker_that_cannot_be_forked_is_not_asked_for_in_a_loop(
@@ -646,25 +648,39 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-def test_socket_activation(start: StartServer, tmp_path: Path) -> None:
-    write(tmp_path)
-    with socket.socket() as given:
-        given.bind(("127.0.0.1", 0))
-        given.listen()
-        address = given.getsockname()
-        with connect(address) as early:
-            early.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-            server = start(
-                *("--http-socket", "{}:{}".format(*address), "-w", "site_app", "--master"),
-                argv=[sys.executable, "-c", ACTIVATE, str(given.fileno()), *command()],
-                pass_fds=[given.fileno()],
-            )
-            server.wait_ready()
-            assert early.recv(4096).endswith(b"one")
-    assert get(address) == "one"
+@contextmanager
+def given() -> Iterator[tuple[int, Address]]:
+    """A listening socket that somebody else has made for the server: its descriptor and address."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        made.listen()
+        yield made.fileno(), made.getsockname()
+
+
+def activated(start: StartServer, fd: int, *options: str) -> Server:
+    return start(
+        *options,
+        argv=[sys.executable, "-c", ACTIVATE, str(fd), *command()],
+        pass_fds=[fd],
+    )
+
+
+def reloads(server: Server, address: Address) -> None:
     server.send(signal.SIGHUP)
     server.wait_line(r"^generation=2 serves")
     assert get(address) == "one"
+
+
+def test_socket_activation(start: StartServer, tmp_path: Path) -> None:
+    write(tmp_path)
+    with given() as (fd, address), connect(address) as early:
+        early.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        bind = "{}:{}".format(*address)
+        server = activated(start, fd, "--http-socket", bind, "-w", "site_app", "--master")
+        server.wait_ready()
+        assert early.recv(4096).endswith(b"one")
+    assert get(address) == "one"
+    reloads(server, address)
 
 
 @pytest.mark.parametrize(
@@ -681,34 +697,20 @@ def test_socket_activation_of_what_is_not_configured(
     start: StartServer, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     write(tmp_path)
-    with socket.socket() as given:
-        given.bind(("127.0.0.1", 0))
-        given.listen()
-        address = given.getsockname()
-        server = start(
-            *options,
-            argv=[sys.executable, "-c", ACTIVATE, str(given.fileno()), *command()],
-            pass_fds=[given.fileno()],
-        )
+    with given() as (fd, address):
+        server = activated(start, fd, *options)
         server.wait_ready()
     assert get(address) == "one"
     # And no address besides.
     assert server.log.count("listening") == 1 + ("site.sock" in " ".join(options))
-    server.send(signal.SIGHUP)
-    server.wait_line(r"^generation=2 serves")
-    assert get(address) == "one"
+    reloads(server, address)
     assert "changed, but only by a restart" not in server.log
 
 
 def test_stdin_as_the_socket(start: StartServer, tmp_path: Path) -> None:
     write(tmp_path)
-    with socket.socket() as given:
-        given.bind(("127.0.0.1", 0))
-        given.listen()
-        address = given.getsockname()
-        server = start(
-            *("--http-socket", "fd://0", "-w", "site_app", "--master"), stdin=given.fileno()
-        )
+    with given() as (fd, address):
+        server = start("--http-socket", "fd://0", "-w", "site_app", "--master", stdin=fd)
         server.wait_ready()
     assert get(address) == "one"
 

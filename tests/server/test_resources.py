@@ -74,6 +74,32 @@ def test_a_limit_that_cannot_be_set_is_said(start: StartServer, directory: Path)
     assert "Traceback" not in server.log
 
 
+TAKEN = r"\d+ MB are taken before anything is loaded"
+RAN_OUT = "memory ran out under it"
+# Of sixteen stacks for threads, not all have room.
+THREADS = ("--threads", "16")
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "reason"),
+    [
+        (1, (), TAKEN),
+        (1, ("--master",), TAKEN),
+        (100, THREADS, RAN_OUT),
+        (100, ("--master", "--lazy-apps", *THREADS), RAN_OUT),
+    ],
+)
+def test_a_limit_that_leaves_no_room_is_said(
+    start: StartServer, directory: Path, size: int, options: tuple[str, ...], reason: str
+) -> None:
+    (directory / "a.ini").write_text(f"[uwsgi]\nlimit-as = {size}\n")
+    server = start("--http-socket", "127.0.0.1:0", *OPTIONS, "--ini", "a.ini", *options)
+    assert server.wait_exit(20) == 1
+    line = rf"a\.ini:2: limit-as = {size}: {reason}; expected more megabytes \(1024, say\)$"
+    assert re.search(line, server.log, re.M)
+    assert "Traceback" not in server.log
+
+
 def test_a_second_instance_is_kept_away(start: StartServer, directory: Path) -> None:
     options = ("--http-socket", "127.0.0.1:0", *OPTIONS, "--master", "--flock", "lock")
     first = start(*options)

@@ -117,6 +117,17 @@ def test_daemonize2_gives_the_status_and_the_last_words_of_a_failure(
         assert not (tmp_path / "q.pid").exists()
 
 
+def test_daemonize2_does_not_wait_for_a_start_that_has_no_end(
+    background: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "site_app.py").write_text("import os\nos._exit(7)\n")
+    done = background(*BASE, "--master", "--lazy-apps", "--daemonize2", "d.log")
+    assert done.returncode == 22
+    assert "worker=1 has died 3 times before it was ready" in done.stderr
+    # It is tried again: what the pid file names runs.
+    assert stat(int((tmp_path / "q.pid").read_text()))
+
+
 def test_log_by_udp(start: StartServer, tmp_path: Path) -> None:
     write(tmp_path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:

@@ -98,6 +98,7 @@ def to_master(door: str) -> list[Row]:
         ("USR2", NOTHING, KILLED_BY_USR2, "action=status", LOST),
         ("TSTP", PAUSED, PAUSED, "action=pause", ""),
         ("TSTP TSTP", NOTHING, NOTHING, "action=pause", ""),
+        ("TSTP HUP", RELOAD, RELOAD, "resumed generation=2", ""),
         ("CONT", NOTHING, NOTHING, "", ""),
         ("WINCH", WOKEN, NOTHING, "action=wake", LOST),
         ("URG", NOTHING, NOTHING, "action=restore", ""),

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import StartServer
 from tests.support.net import Address, exchange
 from tests.support.processes import stat, wait_until
-from tests.support.server import Server
+from tests.support.server import Server, command, run
 
 APPLICATION = """
 import os, random, time
@@ -215,6 +215,45 @@ def test_a_lazy_reload_that_fails_is_dropped(warm: Warm) -> None:
     assert get(listening(server)) == "h"
 
 
+CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+
+
+def test_a_lazy_reload_that_crashes_is_dropped(warm: Warm) -> None:
+    server = warm("--lazy-apps", "--pidfile", "p")
+    server.wait_ready(2)
+    (warm.directory / "warm.py").write_text(CRASH)
+    done = run([*command(), "reload", "p"], cwd=warm.directory)
+    assert done.returncode == 1
+    assert re.search(r"reload: worker=\d pid=\d+ died signal=SIGSEGV", done.stderr)
+    assert get(listening(server)) == "h"
+
+
+def test_a_lazy_application_that_crashes_at_a_start_is_tried_again_and_mended(warm: Warm) -> None:
+    server = warm("--lazy-apps", "--pidfile", "p", code=CRASH)
+    server.wait_line(
+        r"^error: generation=1 does not serve yet: worker=\d has died 3 times before it"
+    )
+    status = run([*command(), "status", "p"], cwd=warm.directory).stdout
+    assert ": starting, up " in status
+    assert re.search(r"worker \d: starts again in \d s, died early [23] times in a row", status)
+    (warm.directory / "warm.py").write_text(APPLICATION)
+    server.send(signal.SIGHUP)
+    server.wait_line(r"^generation=2 serves")
+    assert get(listening(server)) == "h"
+
+
+def test_such_a_start_ends_where_an_application_is_needed(warm: Warm) -> None:
+    server = warm("--lazy-apps", "--need-app", code=CRASH)
+    assert server.wait_exit(20) == 22
+    assert re.search(
+        r"^error: generation=1 cannot start: worker=\d pid=\d+ died signal=SIGSEGV after=\S+ "
+        r"generation=1, 3 times before it was ready$",
+        server.log,
+        re.M,
+    )
+    server.wait_gone()
+
+
 BUSY = """
 import threading, time
 
@@ -400,18 +439,21 @@ def test_a_worker_of_a_reforked_zygote_is_replaced(warm: Warm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "reason"),
+    ("end", "reason", "within"),
     [
-        ("os._exit(3)", "the process that loads the application died exit=3"),
-        ("time.sleep(60)", ""),
+        ("os._exit(3)", "the process that loads the application died exit=3", "60"),
+        # The first generation has to be ready in this time, too.
+        ("time.sleep(60)", "still loading after startup-timeout=5s", "5"),
     ],
 )
-def test_a_refork_that_fails_leaves_everything_as_it_was(warm: Warm, end: str, reason: str) -> None:
+def test_a_refork_that_fails_leaves_everything_as_it_was(
+    warm: Warm, end: str, reason: str, within: str
+) -> None:
     code = APPLICATION.replace(
         'if path == "/raise":',
         f'if path == "/" and os.getpid() != LOADED_IN: {end}\n    if path == "/raise":',
     )
-    server = warm("--refork-after", "5", "--warmup", "/", "--startup-timeout", "2", code=code)
+    server = warm("--refork-after", "5", "--warmup", "/", "--startup-timeout", within, code=code)
     server.wait_line(rf"^error: generation=2 dropped, generation=1 serves on: .*{reason}")
     told = from_each(listening(server), "/loaded")
     assert len(told) == 2

@@ -36,17 +36,17 @@ def serve(start: StartServer, directory: Path, *options: str) -> tuple[Server, t
     return server, (match["host"], int(match["port"]))
 
 
-def get(address: tuple[str, int], path: str) -> bytes:
-    return exchange(
-        address, f"GET {path} HTTP/1.1\r\nConnection: close\r\nHost: h\r\n\r\n".encode()
-    )
+def get(address: tuple[str, int], path: str, timeout: float = 10.0) -> bytes:
+    request = f"GET {path} HTTP/1.1\r\nConnection: close\r\nHost: h\r\n\r\n"
+    return exchange(address, request.encode(), timeout)
 
 
 def test_top_in_a_terminal(start: StartServer, tmp_path: Path) -> None:
     server, address = serve(start, tmp_path)
     argv = [*command(), "top", "p", "--interval", "0.2"]
     top = Terminal(argv, cwd=tmp_path, env=environment(), rows=24, columns=80)
-    client = threading.Thread(target=get, args=(address, "/wait"))
+    # It waits for as long as the test goes on.
+    client = threading.Thread(target=get, args=(address, "/wait", 120.0))
     client.start()
 
     def see(pattern: str) -> None:
@@ -68,6 +68,8 @@ def test_top_in_a_terminal(start: StartServer, tmp_path: Path) -> None:
         top.type("y")
         server.wait_line(r"^workers=3 before=2 cause=asked")
         see("workers=3")
+        # What is proposed next goes out from the last look, which may be older than the outcome.
+        see(r"busy \d/3 ")
         top.type("-")
         see(r"scale 2\? y or n")
         top.type("n")
@@ -78,6 +80,7 @@ def test_top_in_a_terminal(start: StartServer, tmp_path: Path) -> None:
         top.type("y")
         server.wait_line(r"^generation=2 serves")
         see("generation=2 serves")
+        see("generation 2 ")
         top.type("\r")
         see("no request")
         top.type("s")

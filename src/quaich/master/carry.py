@@ -28,6 +28,7 @@ def dump(plan: Plan) -> Data:
         "newest": plan.newest,
         "order": plan.order,
         "paused": plan.paused,
+        "in_vain": plan.in_vain,
         "pending": [
             [each.ticket, each.generation, each.text, each.until] for each in plan.wishes.pending
         ],
@@ -49,6 +50,7 @@ def load(data: Data, policies: Mapping[int, Policy]) -> Plan:
         plan.newest = data["newest"]
         plan.order = list(data["order"])
         plan.paused = data["paused"]
+        plan.in_vain = data.get("in_vain", False)
         plan.wishes.pending = [Awaited(*each) for each in data["pending"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not the state of a master of this version: {error!r}") from None

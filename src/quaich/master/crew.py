@@ -4,6 +4,8 @@ A part of the plan, and as pure: each function changes the handles of a generati
 is to be done.
 """
 
+from collections.abc import Iterable
+
 from quaich.master import replacement
 from quaich.master.generation import Generation, Handle, Post, Stage
 from quaich.master.vocabulary import Action, Kill, Say
@@ -110,6 +112,17 @@ def pause(generation: Generation, paused: bool) -> list[Action]:
     """Let the workers take nothing up, or go on."""
     name = "SIGTSTP" if paused else "SIGCONT"
     return [Kill(each.pid, name) for each in generation.crew() if each.post is Post.READY]
+
+
+def hurry(generations: Iterable[Generation]) -> list[Action]:
+    """Try at once what would be tried again after a pause."""
+    return [
+        action
+        for generation in generations
+        for worker in generation.workers.values()
+        if worker.post is Post.PAUSED
+        for action in replacement.ask(generation, worker)
+    ]
 
 
 def lost(generation: Generation, worker: Handle, fact: str, now: float) -> list[Action]:

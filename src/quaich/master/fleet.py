@@ -30,6 +30,9 @@ from quaich.master.vocabulary import (
 NO_APPLICATION = 22
 """The exit status, known from uWSGI, of a server that could load no application."""
 
+_HOPELESS = 3
+"""Deaths of a worker before it is ready, after which a start is not expected to end well."""
+
 
 class Phase(Enum):
     """The master's own state."""
@@ -42,13 +45,17 @@ class Phase(Enum):
 
 
 class Fleet:
-    """The generations, by number; ``raising`` is the one that a reload is about."""
+    """The generations, by number; ``raising`` is the one that a reload is about.
+
+    ``in_vain`` is a start that goes on though it seems to have no end.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.phase = Phase.STARTING
         self.policy = policy
         self.generations: dict[int, Generation] = {}
         self.raising: int | None = None
+        self.in_vain = False
         self.tally = Tally()
         self._actions: list[Action] = []
 
@@ -123,9 +130,6 @@ class Fleet:
             return
         if generation.stage is Stage.LOADING:
             self._fail(generation, event.reason, event.status, now)
-        elif generation.stage is not Stage.RETIRING:
-            # The workers that are there serve on; its death counts as an early one.
-            generation.zygote.since = now
 
     def _replace_zygote(self, generation: Generation, reason: str, now: float) -> None:
         pause = generation.zygote.pause_after_death(now)
@@ -167,7 +171,6 @@ class Fleet:
         if generation.number == self.raising:
             self._fail(generation, f"worker={event.slot} was not forked: {event.reason}", 1, now)
             return
-        worker.since = now
         pause = worker.pause_after_death(now, generation.policy.first_pause)
         worker.gone(Post.PAUSED, now + pause)
         self._say(
@@ -260,9 +263,27 @@ class Fleet:
         if generation.number == self.raising:
             worker.gone()
             self._fail(generation, f"{fact} died {how} {after}", 1, now)
+        elif self._hopeless(worker) and generation.policy.need_app:
+            worker.gone()
+            reason = f"{fact} died {how} {after}, {_HOPELESS} times before it was ready"
+            self._fail(generation, reason, NO_APPLICATION, now)
         else:
+            hopeless = self._hopeless(worker)
             self._do(*crew.lost(generation, worker, f"{fact} died {how} {after}", now))
             self.tally.pauses += worker.post is Post.PAUSED
+            if hopeless and not self.in_vain:
+                self.in_vain = True
+                self._say(
+                    "error",
+                    f"generation={generation.number} does not serve yet: worker={worker.slot} has "
+                    f"died {_HOPELESS} times before it was ready; mend the application and reload "
+                    "(need-app makes this fatal)",
+                )
+
+    def _hopeless(self, worker: Handle) -> bool:
+        """Whether this death at a start is the one that says that there will be no other end."""
+        starts = self.phase is Phase.STARTING and worker.post is Post.STARTED
+        return starts and worker.failures + 1 == _HOPELESS
 
     def _tick(self, now: float) -> None:
         for generation in list(self.generations.values()):

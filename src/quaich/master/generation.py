@@ -58,7 +58,9 @@ class Handle:
 
     def pause_after_death(self, now: float, first: float = FIRST_PAUSE) -> float:
         """Count this death, and how long to wait before the next try."""
-        self.failures = self.failures + 1 if now - self.since < SHORT_LIFE else 0
+        # A load that takes its time before it crashes would keep the machine busy all the same.
+        early = self.post in (Post.ASKED, Post.STARTED) or now - self.since < SHORT_LIFE
+        self.failures = self.failures + 1 if early else 0
         # A first one that had served may have been killed, and is no reason to be slow.
         pauses = self.failures - (self.post is Post.READY)
         if pauses <= 0:

@@ -2,7 +2,8 @@
 
 The messages are systemd's (sd_notify): READY when the first generation serves and after every
 reload, RELOADING before one, STOPPING, a STATUS in words, the watchdog's sign of life, and more
-time while something loads; that for at most ``LONGEST``, so that a start that hangs is still ended.
+time while something loads; that for at most ``LONGEST``, and not for a start that seems in vain, so
+that such a start, or one that hangs, is still ended.
 """
 
 from quaich.values import dataclass
@@ -18,13 +19,15 @@ _EXTEND_EVERY = 10.0
 class View:
     """The server: the generation that serves (0: none yet), its workers, and what goes on.
 
-    ``raising`` is the generation that a reload brings up, 0 when there is no reload.
+    ``raising`` is the generation that a reload brings up, 0 when there is no reload; ``in_vain`` a
+    start whose workers die before they are ready.
     """
 
     serving: int
     workers: int
     raising: int = 0
     ending: bool = False
+    in_vain: bool = False
 
 
 class Notices:
@@ -52,7 +55,8 @@ class Notices:
         messages = self._news(view, now)
         self._before = view
         loading = not view.ending and (not view.serving or bool(self._reloading))
-        if not loading or now - self._since > LONGEST:
+        hopeless = view.in_vain and not view.raising
+        if not loading or hopeless or now - self._since > LONGEST:
             self._next_extension = None
         elif self._next_extension is None or now >= self._next_extension:
             self._next_extension = now + _EXTEND_EVERY
@@ -68,6 +72,8 @@ class Notices:
             if before is None or not before.ending:
                 return [self._with_status("STOPPING=1", "stopping")]
             return []
+        if not view.serving and view.in_vain and not (before and before.in_vain):
+            return [self._with_status("", "workers die before they are ready, see the log")]
         if not view.serving:
             return [] if before else [self._with_status("", "loading the application")]
         serves = f"generation {view.serving}, {view.workers} worker{'s'[: view.workers != 1]}"

@@ -29,7 +29,7 @@ def view_of(plan: Plan) -> View:
     if generation is not None and generation.stage is Stage.SERVING:
         serving = generation.number
         workers = sum(each.post is Post.READY for each in generation.workers.values())
-    return View(serving, workers, plan.raising or 0, plan.phase in _ENDING)
+    return View(serving, workers, plan.raising or 0, plan.phase in _ENDING, plan.in_vain)
 
 
 def alone(sender: Sender, view: View) -> None:
@@ -91,15 +91,16 @@ class Notifier(BaseSide):
 
 
 class Teller(BaseSide):
-    """The side that says once that the first generation serves."""
+    """The side that says once whether the first generation serves, or that it may never do."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
-        self._told: Callable[[], None] | None = told
+    def __init__(self, told: Callable[[bool], None]) -> None:
+        self._told: Callable[[bool], None] | None = told
 
     def turn(self, now: float) -> None:
         """Look whether it serves."""
-        if self._told is not None and view_of(self.house.plan).serving:
-            self._told()
+        serves = bool(view_of(self.house.plan).serving)
+        if self._told is not None and (serves or self.house.plan.in_vain):
+            self._told(serves)
             self._told = None
 
     def heed(self, action: Action, now: float) -> bool:

@@ -7,12 +7,13 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
   of the new one is ready; in a chain reload, when the new worker of its slot is.  A new generation
   that fails or takes too long is dropped and the old one serves on, whole again.
   Reloads asked for meanwhile become one more, afterwards.  Whether the master itself is replaced
-  before one is in ``succession``.
+  before one is in ``succession``.  A pause ends with the generation that was paused.
 * With snapshots the zygotes of generations that served before stay, asleep.  To restore one is a
   reload whose application is loaded already; if that fails, it sleeps again.
-* A refork is a reload, too, whose zygote is forked from the one that serves.
-* A worker that dies is replaced at once; one that dies within a second of its start, after a pause
-  that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the same rule.
+* A refork is a reload, too, whose zygote is forked from the one that serves; it ends no pause.
+* A worker that dies is replaced at once; one that dies before it is ready or within a second of its
+  start, after a pause that doubles from 1 to 60 seconds.  A zygote that is lost is replaced by the
+  same rule.  A start is given up where an application is needed and workers never become ready.
 * A worker that has passed a limit is replaced: killed at once where the limit says so, else only
   told to leave when its relief is ready, so that there is never one worker less.
 * Who is told to leave has a time to do it, and is then killed.
@@ -22,6 +23,7 @@ or signals themselves; ``loop`` performs its actions and feeds it what happened.
     phase      event                          next
     STARTING   first generation ready         SERVING
     STARTING   first generation fails         STOPPING (status 22 or 1)
+    STARTING   reload, where it is in vain    STARTING, with a generation in RAISING beside it
     SERVING    reload, restore, refork        SERVING, with a generation in RAISING
     any        drain                          DRAINING
     any        stop; a second drain           STOPPING
@@ -127,6 +129,8 @@ class Plan(Succession):
             case Tick():
                 self._tick(now)
                 self._look_at_trial(now)
+        if self.in_vain and not self.busy:
+            self._follow(now)
         self._settle(now)
         self._time(now)
         return self._actions
@@ -189,12 +193,15 @@ class Plan(Succession):
             self._join(event.ticket)
         elif self.busy:
             self._do(*self.wishes.add(event))
+            if self.phase is Phase.STARTING:
+                # What kept the workers from starting may be mended.
+                self._do(*crew.hurry(self.generations.values()))
         else:
             self._begin(Wish(event.meaning, event.argument, (event.ticket,)), now)
 
     def _ask_refork(self, event: Asked, now: float) -> None:
         old = self.generations.get(self.current)
-        if self.busy or old is None:
+        if self.busy or old is None or self.phase is Phase.STARTING:
             text = "something else is under way; try again"
             self._do(*answers([event.ticket], False, text))
         elif old.zygote.post is not Post.READY:
@@ -267,11 +274,7 @@ class Plan(Succession):
             self._say("error", f"generation={generation.number} cannot start: {reason}")
             self._end(Phase.STOPPING, status, now)
             return
-        self._say(
-            "error",
-            f"generation={generation.number} dropped, generation={self.current} serves on: "
-            f"{reason}",
-        )
+        self._say("error", f"generation={generation.number} dropped, {self._stays()}: {reason}")
         restored = self.wishes.now is not None and self.wishes.now.meaning is Meaning.RESTORE
         # What could not be restored this time may be another.
         self._do(*crew.retire(generation, False, now, keep=restored))
@@ -279,6 +282,10 @@ class Plan(Succession):
         # Whole again, where a chain reload had begun to take its workers.
         self._do(*crew.resize(old, old.wanted, now))
         self._raised(False, reason, now)
+
+    def _stays(self) -> str:
+        goes_on = "is still tried" if self.phase is Phase.STARTING else "serves on"
+        return f"generation={self.current} {goes_on}"
 
     # Zygotes.
 
@@ -292,9 +299,7 @@ class Plan(Succession):
             generation.zygote.since = now
             self._replace_zygote(generation, event.reason, now)
         elif event.generation == self.raising:
-            self._say(
-                "error", f"reload refused, generation={self.current} serves on: {event.reason}"
-            )
+            self._say("error", f"reload refused, {self._stays()}: {event.reason}")
             self._raised(False, event.reason, now)
         elif self._awaited(event.generation):
             self._say("error", event.reason)
@@ -369,18 +374,24 @@ class Plan(Succession):
             "info", f"generation={generation.number} serves workers={len(generation.workers)}"
         )
         wish = self.wishes.now
-        if generation.number == self.raising:
+        raised = generation.number == self.raising
+        self.in_vain = False
+        self.phase = Phase.SERVING
+        if raised:
             brutal = wish is not None and wish.meaning is Meaning.BRUTAL_RELOAD
-            keep = self.policy.snapshots > 0
+            keep = self.policy.snapshots > 0 and self.current in self.order
             self._do(*crew.retire(self.generations[self.current], brutal, now, keep))
             # Told when the old code answers nobody any more; whoever stays longer accepts nothing.
             text = f"generation={generation.number} serves"
             self.wishes.over_when_left(self.current, text, now + _LEFT_BY)
             self.current = generation.number
-        else:
-            self.phase = Phase.SERVING
+            if self.paused and (wish is None or wish.meaning is not Meaning.REFORK):
+                self._pause(Asked(Meaning.RESUME))
         self.order = [each for each in self.order if each != self.current] + [self.current]
         self._prune(now)
+        if not raised and (self.raising is not None or self.trying):
+            # A start that seemed in vain: what is to take its place is under way.
+            return
         fresh = wish is None or wish.meaning not in (Meaning.REFORK, Meaning.RESTORE)
         reforks = fresh and generation.policy.reforks
         self._raised(True, f"generation={generation.number} serves", now, reforks)

@@ -28,6 +28,7 @@ def policy_of(config: Config) -> Policy:
         exit_on_reload=config.exit_on_reload,
         snapshots=config.snapshot,
         reforks=config.refork_after > 0,
+        need_app=config.need_app,
     )
 
 

@@ -40,7 +40,11 @@ class Running:
 
 @dataclass(frozen=True)
 class Worker:
-    """One worker: its seconds of life, the requests of this process, and their mean time."""
+    """One worker: its seconds of life, the requests of this process, and their mean time.
+
+    Where it is dead, ``again`` is in how many seconds the next one starts, ``deaths`` how many
+    have died early in a row.
+    """
 
     worker: int
     pid: int
@@ -52,6 +56,8 @@ class Worker:
     accepting: bool = False
     rss: int = 0
     running: tuple[Running, ...] = ()
+    again: float = 0.0
+    deaths: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,8 @@ def _group(
 def _worker(number: int, handle: Handle, board: Scoreboard | None, rss: int, now: float) -> Worker:
     state = "doomed" if handle.doomed else handle.post.value
     if not handle.alive():
-        return Worker(handle.slot, 0, state, number)
+        again = max(0.0, (handle.until or now) - now)
+        return Worker(handle.slot, 0, state, number, again=again, deaths=handle.failures)
     age = max(0.0, now - handle.since)
     slot = board.slot(handle.slot, handle.seat) if board and handle.slot <= board.workers else None
     if slot is None or slot.get(PID) != handle.pid:
@@ -278,6 +285,12 @@ def _summary(figures: Mapping[str, Any] | None) -> list[str]:
 def _worker_lines(workers: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for each in workers:
+        if each.get("again"):
+            lines.append(
+                f"  worker {each.get('worker')}: starts again in {each['again']:.0f} s, died early "
+                f"{each.get('deaths', 0)} times in a row"
+            )
+            continue
         lines.append(
             f"  worker {each.get('worker')}: pid {each.get('pid') or '-'}, {each.get('state')}, "
             f"{each.get('requests', 0)} requests, {_size(each.get('rss', 0))}, "

@@ -118,7 +118,8 @@ def _serve(
             status = _supervise(config, reload, files, manager, detached, early)
             files.close(failed=status != 0)
         else:
-            status = _serve_alone(config, files, manager, detached)
+            with resources.within_limits(config):
+                status = _serve_alone(config, files, manager, detached)
             files.close(failed=False)
         return status
     except _Interrupted:

@@ -64,7 +64,8 @@ class Succession(Staff):
     @property
     def busy(self) -> bool:
         """Whether a reload has to wait."""
-        return self.phase is Phase.STARTING or self.raising is not None or self.trying
+        starts = self.phase is Phase.STARTING and not self.in_vain
+        return starts or self.raising is not None or self.trying
 
     def go_on(self, asked: Sequence[Asked], now: float) -> list[Action]:
         """In the master that was executed anew: the first actions of what was to follow that."""

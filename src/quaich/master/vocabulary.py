@@ -119,7 +119,8 @@ class Policy:
 
     ``workers`` is how many it starts with and ``most`` how many it can have; ``snapshots`` how many
     generations before the serving one stay, asleep; ``reforks`` whether what was loaded is forked
-    anew, from a state that has answered requests.  Seconds: ``mercy`` is what a generation that
+    anew, from a state that has answered requests; ``need_app`` whether a start ends that comes to
+    nothing.  Seconds: ``mercy`` is what a generation that
     is told to leave has for it, ``worker_mercy`` what a single worker has, ``patience`` what is
     left to one that is told to leave at once, ``startup`` what a generation has to become ready
     (0: any time), ``first_startup`` what the first has, and ``first_pause`` how long to wait after
@@ -139,6 +140,7 @@ class Policy:
     exit_on_reload: bool = False
     snapshots: int = 0
     reforks: bool = False
+    need_app: bool = False
 
 
 # What happened.

@@ -1,6 +1,6 @@
 """Leaving the foreground: two forks and a session of one's own, so that no terminal is left to it.
 
-The process in between ends at once, or waits with the shell until the server has told that it
+The process in between ends at once, or waits with the shell until the server has told whether it
 serves (``Detached.told``) or has ended; what the shell gets is the server's own exit status then.
 Nothing may be open yet that only one process should hold.
 """
@@ -12,6 +12,8 @@ import signal
 from quaich.values import dataclass
 
 _SERVES = b"1"
+_IN_VAIN = b"0"
+_NO_APPLICATION = 22
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,11 @@ class Detached:
     status: int | None
     reporter: int = -1
 
-    def told(self) -> None:
-        """The server serves: the shell may go on."""
+    def told(self, serves: bool = True) -> None:
+        """The server serves, or tries to in vain: the shell may go on."""
         if self.reporter >= 0:
             try:
-                os.write(self.reporter, _SERVES)
+                os.write(self.reporter, _SERVES if serves else _IN_VAIN)
             except OSError:
                 pass  # nobody waits any more
 
@@ -73,8 +75,9 @@ def _watch(server: int, reader: int) -> int:
     while True:
         ready = [fd for fd, _ in poller.poll()]
         if reader in ready:
-            if os.read(reader, 1) == _SERVES:
-                return 0
+            word = os.read(reader, 1)
+            if word:
+                return 0 if word == _SERVES else _NO_APPLICATION
             poller.unregister(reader)
         if ended in ready:
             code = os.waitstatus_to_exitcode(os.waitpid(server, 0)[1])

@@ -25,6 +25,7 @@ from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
+from quaich.worker.keeper import Lane
 from quaich.worker.loop import Engine
 from quaich.worker.lounge import Lounge
 from quaich.worker.proxied import Proxied
@@ -212,15 +213,14 @@ def run_worker(
         engine.watch_lifeline(lifeline)
     elif config.harakiri:
         Alarm(mine, config.harakiri, on_abandon, stage.log).start()
+    # A worker that cannot have its threads is not ready.
+    gate = threading.Lock()
+    gate.acquire()
+    threads = [_thread(engine, lane, slot, gate) for lane in engine.lanes[1:]]
     engine.start_accepting()
     mine.set(ACCEPTING, 1)
     on_ready()
-    threads = []
-    for lane in engine.lanes[1:]:
-        name = f"uWSGIWorker{slot}Core{lane.index}"
-        thread = threading.Thread(target=engine.run, args=(lane,), name=name, daemon=True)
-        thread.start()
-        threads.append(thread)
+    gate.release()
     engine.run(engine.lanes[0])
     mine.set(ACCEPTING, 0)
     for thread in threads:
@@ -235,6 +235,19 @@ def run_worker(
     else:
         engine.close()
     return signals.status
+
+
+def _thread(engine: Engine, lane: Lane, slot: int, gate: threading.Lock) -> threading.Thread:
+    """A thread that serves once the gate is open."""
+
+    def run() -> None:
+        with gate:
+            pass
+        engine.run(lane)
+
+    thread = threading.Thread(target=run, name=f"uWSGIWorker{slot}Core{lane.index}", daemon=True)
+    thread.start()
+    return thread
 
 
 def _teller(

@@ -16,7 +16,7 @@ from quaich.config.effective import Config
 from quaich.errors import LoadError, QuaichError
 from quaich.log.server import Log
 from quaich.sys import capabilities, privileges, process
-from quaich.worker import hooks
+from quaich.worker import hooks, resources
 from quaich.wsgi import virtualenv
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def load(config: Config, need_app: bool, log: Log) -> "Apps":
     try:
         config = loader.prepare(config)
     except LoadError as error:
-        return _without(error, need_app, log)
+        return _without(config, error, need_app, log)
     return load_prepared(config, need_app, log)
 
 
@@ -117,7 +117,7 @@ def _load_apps(config: Config, need_app: bool, log: Log) -> "Apps":
         if config.chdir2 is not None:
             loader.change_directory(config, "chdir2", config.chdir2)
     except LoadError as error:
-        return _without(error, need_app, log)
+        return _without(config, error, need_app, log)
     for failure in apps.failed:
         report(failure, log)
     names = ",".join(f"{point or '/'}" for point, _ in apps.mounts) or "/"
@@ -142,7 +142,11 @@ def _few_collections() -> Iterator[None]:
             gc.set_threshold(*before)
 
 
-def _without(error: LoadError, need_app: bool, log: Log) -> "Apps":
+def _without(config: Config, error: LoadError, need_app: bool, log: Log) -> "Apps":
+    shortage = resources.shortage(config, error)
+    if shortage:
+        # No line of the application is at fault.
+        error = LoadError(f"{error}; {shortage}")
     if need_app:
         raise error
     report(error, log)

@@ -139,29 +139,40 @@ class Zygote:
         master = self._bootstrap.master
         began = time.monotonic()
         try:
-            if not process.die_with_parent(master):
-                return 1
-            resources.claim(self._config)
-            # Keys may be readable for the first user only.
-            self._contexts = tls.contexts(self._bootstrap.listeners)
-            startup.drop_privileges(self._config, self._log)
-            # The change of user has made the kernel forget.
-            if not process.die_with_parent(master):
-                return 1
-            hooks.run(self._config, "as-user", self._log)
-            if self._config.lazy_apps:
-                self._config = loader.prepare(self._config)
-            else:
-                self._load(prepared=False)
-                warm.warm_up(self._config, self._apps, self._log)
-            if self._bootstrap.generation > 1:
-                # The master did it at its start, and has no time now.
-                hooks.run(self._config, "master-start", self._log)
+            with resources.within_limits(self._config):
+                if not self._begin(master):
+                    return 1
+                self._prepare(tidy=time.monotonic() - began > _LONG)
         except QuaichError as error:
-            self._report_failure(error)
-            self._send(messages.LoadFailed(str(error), error.status))
-            return error.status
-        return self._wait_for_work(tidy=time.monotonic() - began > _LONG)
+            return self._cannot_serve(error)
+        return self._wait_for_work()
+
+    def _cannot_serve(self, error: QuaichError) -> int:
+        self._report_failure(error)
+        self._send(messages.LoadFailed(str(error), error.status))
+        return error.status
+
+    def _begin(self, master: int) -> bool:
+        """Load; whether there is a master still, and this is its zygote."""
+        if not process.die_with_parent(master):
+            return False
+        resources.claim(self._config)
+        # Keys may be readable for the first user only.
+        self._contexts = tls.contexts(self._bootstrap.listeners)
+        startup.drop_privileges(self._config, self._log)
+        # The change of user has made the kernel forget.
+        if not process.die_with_parent(master):
+            return False
+        hooks.run(self._config, "as-user", self._log)
+        if self._config.lazy_apps:
+            self._config = loader.prepare(self._config)
+        else:
+            self._load(prepared=False)
+            warm.warm_up(self._config, self._apps, self._log)
+        if self._bootstrap.generation > 1:
+            # The master did it at its start, and has no time now.
+            hooks.run(self._config, "master-start", self._log)
+        return not self._is_astray()
 
     def _load(self, prepared: bool) -> None:
         need_app = self._bootstrap.need_app
@@ -171,13 +182,11 @@ class Zygote:
             self._apps = startup.load(self._config, need_app, self._log)
         self._hooks = warm.find_hooks(self._config)
 
-    def _wait_for_work(self, tidy: bool) -> int:
-        """As a zygote that has what it needs: say so, and fork until the master is gone.
+    def _prepare(self, tidy: bool) -> None:
+        """Make what workers have in common.
 
         What is garbage by now stays for good, unless it is to be ``tidy``, which takes a moment.
         """
-        if self._is_astray():
-            return 1
         for level, text in inherited.remarks(inherited.look(self._ours)):
             getattr(self._log, level)(text)
         self._report_sources()
@@ -185,14 +194,17 @@ class Zygote:
         self._doors = open_doors(self._config, self._bootstrap.listeners, self._contexts)
         self._scoreboard = Scoreboard.attach(self._bootstrap.scoreboard)
         self._decide()
+        if tidy:
+            gc.collect()
+
+    def _wait_for_work(self) -> int:
+        """As a zygote that has what it needs: say so, and fork until the master is gone."""
         # Of these a process that only waits has no use; and where the master is killed while this
         # is stopped, the kernel sends a hangup before there is time to clean up.
         for number in _UNHEARD:
             signal.signal(number, _ignore)
         # What lives now lives as long as the workers: no collection may write to (and so copy)
         # these pages.
-        if tidy:
-            gc.collect()
         gc.freeze()
         # Who puts a name into the interpreter's cache of attributes lets go of the one that was
         # there, and so writes to it, wherever that is.
@@ -200,7 +212,12 @@ class Zygote:
         family.release_memory()
         self._send(messages.Loaded())
         process.outlive_parent()
-        return self._serve()
+        try:
+            with resources.within_limits(self._config):
+                return self._serve()
+        except resources.Shortage as error:
+            self._log.error(f"zygote pid={os.getpid()}: {error}")
+            return error.status
 
     def _decide(self) -> None:
         """What there is to do in a worker before it serves, and make what needs no worker."""
@@ -405,7 +422,14 @@ class Zygote:
         self._ours = self._ours | inherited.descriptors()
         if not self._config.lazy_apps:
             warm.serve(self._config, self._apps, message.count, self._log)
-        return self._wait_for_work(tidy=True)
+        if self._is_astray():
+            return 1
+        try:
+            with resources.within_limits(self._config):
+                self._prepare(tidy=True)
+        except QuaichError as error:
+            return self._cannot_serve(error)
+        return self._wait_for_work()
 
     def _work(self, slot: int, seat: int) -> int:
         self._log.belong(slot)
@@ -414,17 +438,33 @@ class Zygote:
             lend = output.capture(self._log)
         if self._chores:
             try:
-                self._do_chores(slot)
+                with resources.within_limits(self._config):
+                    self._do_chores(slot)
             except QuaichError as error:
-                self._report_failure(error)
-                self._log.error(f"worker={slot} pid={os.getpid()} is not ready: {error}")
-                self._send(messages.NotReady(slot, str(error), error.status))
-                return error.status
+                return self._not_ready(slot, error)
             if self._is_astray():
                 return 1
             if slot == 1 and self._config.py_auto_reload:
                 self._report_sources()
                 self._sources.keep_reporting(self._config.py_auto_reload)
+        try:
+            with resources.within_limits(self._config):
+                status = self._accept(slot, seat, lend)
+        except resources.Shortage as error:
+            return self._not_ready(slot, error)
+        # The application may have asked to be told of the end of its process.
+        if not self._config.skip_atexit:
+            atexit._run_exitfuncs()
+        return status
+
+    def _not_ready(self, slot: int, error: QuaichError) -> int:
+        self._report_failure(error)
+        self._log.error(f"worker={slot} pid={os.getpid()} is not ready: {error}")
+        self._send(messages.NotReady(slot, str(error), error.status))
+        return error.status
+
+    def _accept(self, slot: int, seat: int, lend: Callable[[], None] | None) -> int:
+        """Serve until told to leave; the exit status."""
         mine = self._scoreboard.slot(slot, seat)
         stage = self._stages[0] if self._stages else self._stage(slot)
         metrics = appmetrics.begin(self._config, slot, self._channel, mine.served, self._log)
@@ -443,9 +483,6 @@ class Zygote:
         )
         if metrics is not None:
             metrics.end()
-        # The application may have asked to be told of the end of its process.
-        if not self._config.skip_atexit:
-            atexit._run_exitfuncs()
         return status
 
     def _do_chores(self, slot: int) -> None:

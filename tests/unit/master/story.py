@@ -3,6 +3,7 @@
 from quaich.master.plan import Phase, Plan
 from quaich.master.vocabulary import (
     Action,
+    Died,
     Event,
     Forked,
     Loaded,
@@ -47,11 +48,20 @@ class Story:
             Ready(generation, slot, pid), later
         )
 
+    def bring_up(self, generation: int = 1) -> list[Action]:
+        """All of a generation, until both of its workers are ready; the last actions."""
+        self.load(generation)
+        self.raise_worker(generation, 1)
+        return self.raise_worker(generation, 2)
+
+    def leave(self, generation: int) -> list[Action]:
+        """Both workers of a generation have left."""
+        pids = (generation * 100 + slot for slot in (1, 2))
+        return [action for pid in pids for action in self.after(Died(pid, "exit=17"))]
+
     def serve(self) -> "Story":
         self.plan.start()
-        self.load()
-        self.raise_worker(1, 1)
-        self.raise_worker(1, 2)
+        self.bring_up()
         assert self.plan.phase is Phase.SERVING
         self.now += 10
         return self

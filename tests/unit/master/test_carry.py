@@ -47,11 +47,8 @@ def test_workers_go_on_being_replaced() -> None:
 def test_snapshots_can_be_restored() -> None:
     story = Story(SNAPSHOTS).serve()
     story.after(Asked(Meaning.RELOAD))
-    story.load(2)
-    story.raise_worker(2, 1)
-    story.raise_worker(2, 2)
-    story.after(Died(101, "exit=17"))
-    story.after(Died(102, "exit=17"))
+    story.bring_up(2)
+    story.leave(1)
     story = carried(story)
     assert story.after(Asked(Meaning.RESTORE)) == [Fork(1, 1), Fork(1, 2)]
 

@@ -45,6 +45,17 @@ def test_no_more_time_for_a_start_that_hangs() -> None:
     assert notices.due() is None
 
 
+def test_no_more_time_for_a_start_in_vain_unless_a_reload_loads() -> None:
+    notices = Notices(0, 0.0)
+    notices.look(View(0, 0), 0.0)
+    text = "STATUS=workers die before they are ready, see the log"
+    assert notices.look(View(0, 0, in_vain=True), 15.0) == [text]
+    assert notices.look(View(0, 0, in_vain=True), 30.0) == []
+    assert notices.due() is None
+    assert notices.look(View(0, 0, raising=2, in_vain=True), 40.0) == [EXTEND]
+    assert notices.look(View(2, 1), 41.0) == ["READY=1\nSTATUS=generation 2, 1 worker"]
+
+
 def test_the_watchdog_gets_its_sign_at_half_the_time() -> None:
     notices = Notices(20.0, 0.0)
     notices.look(View(1, 1), 0.0)

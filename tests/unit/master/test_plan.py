@@ -111,8 +111,20 @@ def test_a_long_life_ends_the_pauses() -> None:
     story.after(Forked(1, 1, 101))
     story.after(Died(101, "exit=1"), 0.1)
     story.after(Tick(), 1.0)
-    story.after(Forked(1, 1, 101))
+    story.raise_worker(1, 1)
     assert story.after(Died(101, "exit=1"), 5.0) == [Fork(1, 1)]
+
+
+def test_a_load_that_takes_its_time_before_it_crashes_is_paused_for_as_well() -> None:
+    story = Story().serve()
+    story.after(Died(101, "exit=1"))
+    pauses = []
+    for _ in range(3):
+        story.after(Forked(1, 1, 101))
+        assert story.after(Died(101, "signal=SIGSEGV"), 5.0) == []
+        pauses.append((story.plan.deadline() or 0.0) - story.now)
+        assert story.after(Tick(), pauses[-1]) == [Fork(1, 1)]
+    assert pauses == [1, 2, 4]
 
 
 @pytest.mark.parametrize("how", ["exit=0", "exit=3", "exit=17", "exit=22", "exit=30"])
@@ -180,9 +192,7 @@ def test_a_reload_replaces_the_generation_only_when_the_new_one_is_ready() -> No
 def test_a_worker_that_does_not_leave_is_killed() -> None:
     story = Story().serve()
     story.after(Signal("SIGHUP"))
-    story.load(2)
-    story.raise_worker(2, 1)
-    story.raise_worker(2, 2)
+    story.bring_up(2)
     story.after(Died(102, "exit=17"))
     assert story.after(Tick(), 59.9) == []
     assert story.after(Tick(), 0.2) == [Kill(101, "SIGKILL")]
@@ -192,9 +202,7 @@ def test_a_worker_that_does_not_leave_is_killed() -> None:
 def test_a_brutal_reload_tells_the_old_workers_to_leave_at_once() -> None:
     story = Story().serve()
     story.after(Signal("SIGTERM"))
-    story.load(2)
-    story.raise_worker(2, 1)
-    assert Kill(102, "SIGTERM") in story.raise_worker(2, 2)
+    assert Kill(102, "SIGTERM") in story.bring_up(2)
 
 
 @pytest.mark.parametrize(
@@ -241,12 +249,8 @@ def test_reloads_during_a_reload_become_one_more() -> None:
     assert story.after(Signal("SIGHUP")) == [StartZygote(2, reload=True)]
     for _ in range(5):
         assert story.after(Signal("SIGHUP")) == []
-    story.load(2)
-    story.raise_worker(2, 1)
-    assert StartZygote(3, reload=True) in story.raise_worker(2, 2)
-    story.load(3)
-    story.raise_worker(3, 1)
-    assert not [a for a in story.raise_worker(3, 2) if isinstance(a, StartZygote)]
+    assert StartZygote(3, reload=True) in story.bring_up(2)
+    assert not [a for a in story.bring_up(3) if isinstance(a, StartZygote)]
 
 
 def test_a_reload_before_the_first_generation_is_ready_comes_after_it() -> None:
@@ -528,9 +532,7 @@ def test_a_reload_takes_relief_and_outgoing_along() -> None:
     story.after(breach(2))
     story.after(Forked(1, 2, 901))
     story.after(Signal("SIGHUP"))
-    story.load(2)
-    story.raise_worker(2, 1)
-    killed = story.raise_worker(2, 2)
+    killed = story.bring_up(2)
     assert set(killed) == {
         Kill(100, "SIGKILL"),
         Kill(900, "SIGHUP"),
@@ -563,9 +565,7 @@ def test_a_touch_reloads_once_however_often() -> None:
     assert story.heard("touched=a.ini, b action=reload")
     assert story.after(Touched("a.ini")) == []
     assert story.after(Touched("a.ini")) == []
-    story.load(2)
-    story.raise_worker(2, 1)
-    assert StartZygote(3, reload=True) in story.raise_worker(2, 2)
+    assert StartZygote(3, reload=True) in story.bring_up(2)
 
 
 def test_a_touch_while_the_server_ends_is_nothing() -> None:

@@ -36,6 +36,7 @@ _POLICIES = st.lists(
         most=st.just(6),
         snapshots=st.integers(0, 2),
         reforks=st.booleans(),
+        need_app=st.booleans(),
     ),
     min_size=1,
     max_size=3,
@@ -89,10 +90,17 @@ def _step(world: World, name: str, number: int) -> None:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(_POLICIES, st.booleans(), _STEPS, st.booleans(), st.sampled_from(_ENDS), _STEPS)
+@given(
+    _POLICIES,
+    st.sampled_from(("begins", "serves", "crashes")),
+    _STEPS,
+    st.booleans(),
+    st.sampled_from(_ENDS),
+    _STEPS,
+)
 def test_nothing_is_lost_and_nothing_gets_stuck(
     policies: list[Policy],
-    serves: bool,
+    start: str,
     before: list[tuple[str, int]],
     leaves_on_reload: bool,
     end: Meaning,
@@ -101,8 +109,10 @@ def test_nothing_is_lost_and_nothing_gets_stuck(
     if leaves_on_reload and len(before) % 7 == 0:
         policies = [replace(each, exit_on_reload=True) for each in policies]
     world = World(policies)
-    if serves:
+    if start == "serves":
         world.calm_down()
+    elif start == "crashes":
+        world.crash(times=3)
     world.run()
     for name, number in before:
         _step(world, name, number)

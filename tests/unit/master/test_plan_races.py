@@ -36,9 +36,7 @@ def zygote_asked(story: Story) -> None:
 def reload(story: Story) -> None:
     """Generation 2 takes over."""
     story.after(Asked(Meaning.RELOAD))
-    story.load(2)
-    story.raise_worker(2, 1)
-    story.raise_worker(2, 2)
+    story.bring_up(2)
     assert story.plan.current == 2
 
 

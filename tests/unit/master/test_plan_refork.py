@@ -43,17 +43,11 @@ def test_it_replaces_the_workers_one_after_the_other() -> None:
 def test_it_comes_by_itself_after_a_start_and_a_reload() -> None:
     story = Story(REFORKS)
     story.plan.start()
-    story.load()
-    story.raise_worker(1, 1)
-    assert story.raise_worker(1, 2) == [FORKED]
-    story.load(2)
-    story.raise_worker(2, 1)
+    assert story.bring_up() == [FORKED]
     # Not after itself.
-    assert StartZygote(3, reload=False, parent=2) not in story.raise_worker(2, 2)
+    assert StartZygote(3, reload=False, parent=2) not in story.bring_up(2)
     assert story.after(Asked(Meaning.RELOAD)) == [StartZygote(3, reload=True)]
-    story.load(3)
-    story.raise_worker(3, 1)
-    assert StartZygote(4, reload=False, parent=3) in story.raise_worker(3, 2)
+    assert StartZygote(4, reload=False, parent=3) in story.bring_up(3)
 
 
 def test_one_that_cannot_be_forked_is_forgotten() -> None:
@@ -99,9 +93,7 @@ def test_a_reload_that_is_asked_for_meanwhile_follows() -> None:
     story = Story().serve()
     story.after(REFORK)
     story.after(Asked(Meaning.RELOAD))
-    story.load(2)
-    story.raise_worker(2, 1)
-    assert StartZygote(3, reload=True) in story.raise_worker(2, 2)
+    assert StartZygote(3, reload=True) in story.bring_up(2)
 
 
 def test_a_stop_ends_it() -> None:

@@ -39,17 +39,7 @@ TIMED = replace(COMPATIBLE, startup=30.0)
 def reloaded(story: Story, generation: int = 2) -> list[Action]:
     """A whole reload; the actions at its end."""
     story.after(Asked(Meaning.RELOAD))
-    story.load(generation)
-    story.raise_worker(generation, 1)
-    return story.raise_worker(generation, 2)
-
-
-def left(story: Story, generation: int) -> list[Action]:
-    """The workers of a generation have left."""
-    actions = []
-    for slot in (1, 2):
-        actions += story.after(Died(generation * 100 + slot, "exit=17"))
-    return actions
+    return story.bring_up(generation)
 
 
 def answers_of(actions: list[Action]) -> list[Answer]:
@@ -62,19 +52,15 @@ def test_a_reload_is_answered_when_the_new_generation_serves() -> None:
         StartZygote(2, reload=True),
         Progress(7, "generation=2 loads"),
     ]
-    story.load(2)
-    story.raise_worker(2, 1)
-    assert answers_of(story.raise_worker(2, 2)) == []
+    assert answers_of(story.bring_up(2)) == []
     # The old code must answer nobody any more.
-    assert answers_of(left(story, 1)) == [Answer(7, True, "generation=2 serves")]
+    assert answers_of(story.leave(1)) == [Answer(7, True, "generation=2 serves")]
 
 
 def test_a_reload_is_answered_soon_though_an_old_request_runs_on() -> None:
     story = Story().serve()
     story.after(Asked(Meaning.RELOAD, 7))
-    story.load(2)
-    story.raise_worker(2, 1)
-    story.raise_worker(2, 2)
+    story.bring_up(2)
     assert story.plan.deadline() == story.now + 1.0
     assert story.after(Tick(), 1.1) == [Answer(7, True, "generation=2 serves")]
 
@@ -98,14 +84,10 @@ def test_reloads_asked_for_meanwhile_become_one_and_all_are_answered() -> None:
     story.after(Asked(Meaning.RELOAD, 1))
     assert story.after(Asked(Meaning.RELOAD, 2)) == []
     assert story.after(Asked(Meaning.BRUTAL_RELOAD, 3)) == []
-    story.load(2)
-    story.raise_worker(2, 1)
-    assert StartZygote(3, reload=True) in story.raise_worker(2, 2)
-    assert answers_of(left(story, 1)) == [Answer(1, True, "generation=2 serves")]
-    story.load(3)
-    story.raise_worker(3, 1)
-    assert Kill(201, "SIGTERM") in story.raise_worker(3, 2)
-    assert {each.ticket for each in answers_of(left(story, 2))} == {2, 3}
+    assert StartZygote(3, reload=True) in story.bring_up(2)
+    assert answers_of(story.leave(1)) == [Answer(1, True, "generation=2 serves")]
+    assert Kill(201, "SIGTERM") in story.bring_up(3)
+    assert {each.ticket for each in answers_of(story.leave(2))} == {2, 3}
 
 
 def test_a_reload_is_answered_when_the_server_stops_instead() -> None:
@@ -222,7 +204,7 @@ def test_a_chain_that_breaks_gives_the_old_generation_its_workers_back() -> None
 def test_a_snapshot_stays_asleep_and_is_restored() -> None:
     story = Story(SNAPSHOTS).serve()
     assert reloaded(story) == [Kill(101, "SIGHUP"), Kill(102, "SIGHUP")]
-    left(story, 1)
+    story.leave(1)
     assert story.plan.generations[1].stage is Stage.ASLEEP
     assert story.after(Asked(Meaning.RESTORE, 9)) == [Fork(1, 1), Fork(1, 2)]
     story.after(Forked(1, 1, 111))
@@ -234,7 +216,7 @@ def test_a_snapshot_stays_asleep_and_is_restored() -> None:
         Kill(202, "SIGHUP"),
     ]
     assert story.plan.current == 1
-    assert answers_of(left(story, 2)) == [Answer(9, True, "generation=1 serves")]
+    assert answers_of(story.leave(2)) == [Answer(9, True, "generation=1 serves")]
     assert story.plan.generations[2].stage is Stage.ASLEEP
     assert story.after(Asked(Meaning.RESTORE)) == [Fork(2, 1), Fork(2, 2)]
 
@@ -242,11 +224,11 @@ def test_a_snapshot_stays_asleep_and_is_restored() -> None:
 def test_only_so_many_snapshots_are_kept() -> None:
     story = Story(SNAPSHOTS).serve()
     reloaded(story, 2)
-    left(story, 1)
+    story.leave(1)
     actions = reloaded(story, 3)
     assert Kill(100, "SIGKILL") in actions
     assert story.after(Died(100, "signal=SIGKILL")) == [Forget(1)]
-    left(story, 2)
+    story.leave(2)
     assert story.plan.generations[2].stage is Stage.ASLEEP
 
 
@@ -266,7 +248,7 @@ def test_there_may_be_nothing_to_restore() -> None:
 def test_a_snapshot_whose_zygote_dies_is_forgotten() -> None:
     story = Story(SNAPSHOTS).serve()
     reloaded(story)
-    left(story, 1)
+    story.leave(1)
     assert story.after(Died(100, "signal=SIGKILL")) == [Forget(1)]
     assert story.heard("snapshot lost generation=1")
     assert not story.after(Asked(Meaning.RESTORE, 9))[0].ok  # type: ignore[union-attr]
@@ -275,7 +257,7 @@ def test_a_snapshot_whose_zygote_dies_is_forgotten() -> None:
 def test_a_restored_generation_that_fails_sleeps_again() -> None:
     story = Story(SNAPSHOTS).serve()
     reloaded(story)
-    left(story, 1)
+    story.leave(1)
     story.after(Asked(Meaning.RESTORE, 9))
     story.after(Forked(1, 1, 111))
     actions = story.after(Died(111, "signal=SIGSEGV"), 0.1)
@@ -289,7 +271,7 @@ def test_a_restored_generation_that_fails_sleeps_again() -> None:
 def test_a_restored_generation_whose_zygote_dies_is_dropped() -> None:
     story = Story(SNAPSHOTS).serve()
     reloaded(story)
-    left(story, 1)
+    story.leave(1)
     story.after(Asked(Meaning.RESTORE, 9))
     actions = story.after(Died(100, "signal=SIGKILL"), 0.1)
     assert not answers_of(actions)[0].ok
@@ -300,7 +282,7 @@ def test_a_restored_generation_whose_zygote_dies_is_dropped() -> None:
 def test_the_end_takes_snapshots_along() -> None:
     story = Story(SNAPSHOTS).serve()
     reloaded(story)
-    left(story, 1)
+    story.leave(1)
     assert set(story.after(Asked(Meaning.STOP))) == {
         Kill(100, "SIGKILL"),
         Kill(200, "SIGKILL"),
@@ -393,11 +375,44 @@ def test_the_workers_alone_are_replaced_brutally() -> None:
 def test_a_pause_is_a_toggle_and_new_workers_are_paused_too() -> None:
     story = Story().serve()
     assert story.after(Signal("SIGTSTP")) == [Kill(101, "SIGTSTP"), Kill(102, "SIGTSTP")]
-    assert Kill(201, "SIGTSTP") in [*reloaded(story), Kill(201, "SIGTSTP")]
-    assert story.after(Signal("SIGTSTP"))[:2] == [Kill(201, "SIGCONT"), Kill(202, "SIGCONT")]
+    story.after(Died(102, "signal=SIGKILL"))
+    assert Kill(112, "SIGTSTP") in story.after(Forked(1, 2, 112)) + story.after(Ready(1, 2, 112))
+    assert story.after(Signal("SIGTSTP")) == [Kill(101, "SIGCONT"), Kill(112, "SIGCONT")]
     assert story.after(Asked(Meaning.SUSPEND, 4))[-1] == Answer(4, True, "paused")
     assert story.after(Asked(Meaning.SUSPEND, 4))[-1] == Answer(4, True, "paused")
     assert story.after(Asked(Meaning.RESUME, 4))[-1] == Answer(4, True, "resumed")
+
+
+@pytest.mark.parametrize("meaning", [Meaning.RELOAD, Meaning.CHAIN_RELOAD, Meaning.RESTORE])
+def test_a_pause_ends_with_the_generation_that_was_paused(meaning: Meaning) -> None:
+    story = Story(SNAPSHOTS).serve()
+    reloaded(story)
+    story.leave(1)
+    story.after(Signal("SIGTSTP"))
+    story.after(Asked(meaning))
+    number = 1 if meaning is Meaning.RESTORE else 3
+    if number == 3:
+        story.load(3)
+    first = story.raise_worker(number, 1)
+    # Not before it is known that the generation will serve.
+    assert Kill(number * 100 + 1, "SIGTSTP") in first
+    assert Kill(number * 100 + 1, "SIGCONT") not in first
+    last = story.raise_worker(number, 2)
+    assert {Kill(number * 100 + slot, "SIGCONT") for slot in (1, 2)} <= set(last)
+    assert not story.plan.paused
+
+
+def test_a_pause_outlasts_a_reload_that_fails_and_a_refork() -> None:
+    story = Story(SNAPSHOTS).serve()
+    story.after(Signal("SIGTSTP"))
+    story.after(Asked(Meaning.RELOAD))
+    story.after(ZygoteStarted(2, 200, SNAPSHOTS))
+    story.after(LoadFailed(2, 200, "no module named x", 22))
+    assert story.plan.paused
+    story.after(Asked(Meaning.REFORK))
+    assert Kill(302, "SIGCONT") not in story.bring_up(3)
+    assert story.plan.current == 3
+    assert story.plan.paused
 
 
 @pytest.mark.parametrize(
@@ -433,7 +448,8 @@ def test_a_worker_that_is_never_ready_is_replaced_where_the_server_serves() -> N
     assert story.after(Tick(), 29) == []
     assert story.after(Tick(), 2) == [Kill(111, "SIGKILL")]
     assert story.heard("worker=1 pid=111 killed: not ready after startup-timeout=30s")
-    assert story.after(Died(111, "signal=SIGKILL")) == [Fork(1, 1)]
+    assert story.after(Died(111, "signal=SIGKILL")) == []
+    assert story.after(Tick(), 1) == [Fork(1, 1)]
     story.after(Forked(1, 1, 121))
     story.after(Ready(1, 1, 121))
     assert story.plan.deadline() is None

@@ -7,6 +7,7 @@ import pytest
 from quaich.master import report
 from quaich.master.generation import Stage
 from quaich.master.report import Memory, View
+from quaich.master.vocabulary import Died, Forked, Tick
 from quaich.stats.figures import Figures, Worker
 from quaich.stats.scoreboard import Scoreboard
 from tests.unit.master.story import Story
@@ -107,6 +108,16 @@ def test_the_text_for_people(board: Scoreboard) -> None:
         "    2.0 s  192.0.2.1 GET /slow\n"
         "  worker 2: pid 102, ready, 0 requests, 102.0 MB, age 10 s\n"
     )
+
+
+def test_a_worker_that_waits_to_be_started_again_says_so(board: Scoreboard) -> None:
+    story = Story().serve()
+    for _ in range(3):
+        story.after(Forked(1, 1, 101))
+        story.after(Died(101, "exit=7"))
+        story.after(Tick(), 1.0)
+    text = report.as_text(report.as_data(seen(story, board)))
+    assert "  worker 1: starts again in 1 s, died early 2 times in a row\n" in text
 
 
 def test_a_status_with_gaps_is_shown() -> None:

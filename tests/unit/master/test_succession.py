@@ -138,11 +138,8 @@ def test_the_reload_follows_where_the_trial_ends_badly() -> None:
 def test_a_restore_reads_nothing_anew() -> None:
     story = Story(replace(COMPATIBLE, snapshots=1)).serve()
     story.after(Asked(Meaning.RELOAD))
-    story.load(2)
-    story.raise_worker(2, 1)
-    story.raise_worker(2, 2)
-    story.after(Died(101, "exit=17"))
-    story.after(Died(102, "exit=17"))
+    story.bring_up(2)
+    story.leave(1)
     story.plan.outdated = True
     assert story.after(Asked(Meaning.RESTORE)) == [Fork(1, 1), Fork(1, 2)]
 
@@ -152,9 +149,7 @@ def test_a_reload_that_waits_for_another_is_preceded_by_it_too() -> None:
     story.after(Asked(Meaning.RELOAD))
     story.plan.outdated = True
     assert story.after(Asked(Meaning.RELOAD, 5)) == []
-    story.load(2)
-    story.raise_worker(2, 1)
-    actions = story.raise_worker(2, 2)
+    actions = story.bring_up(2)
     assert [each for each in actions if isinstance(each, Try | StartZygote)] == [Try(1)]
     story.after(Tried(1))
     assert story.plan.following() == [Asked(Meaning.RELOAD, 5)]
@@ -197,17 +192,11 @@ def test_who_asks_for_an_upgrade_during_a_trial_waits_for_it() -> None:
 def test_an_upgrade_waits_for_a_reload_and_for_what_is_forked_after_it() -> None:
     story = Story(replace(COMPATIBLE, reforks=True)).serve()
     # The first generation was forked anew as well.
-    story.load(2)
-    story.raise_worker(2, 1)
-    story.raise_worker(2, 2)
+    story.bring_up(2)
     story.after(Asked(Meaning.RELOAD))
     story.after(Asked(Meaning.UPGRADE, 1))
-    story.load(3)
-    story.raise_worker(3, 1)
-    assert StartZygote(4, reload=False, parent=3) in story.raise_worker(3, 2)
-    story.load(4)
-    story.raise_worker(4, 1)
-    assert Try(1) in story.raise_worker(4, 2)
+    assert StartZygote(4, reload=False, parent=3) in story.bring_up(3)
+    assert Try(1) in story.bring_up(4)
 
 
 def test_nothing_is_forked_anew_during_a_trial() -> None:

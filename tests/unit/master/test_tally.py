@@ -48,9 +48,7 @@ def test_limits_that_are_passed() -> None:
 def test_reloads_by_their_outcome() -> None:
     story = Story().serve()
     story.after(Asked(Meaning.RELOAD))
-    story.load(2)
-    story.raise_worker(2, 1)
-    story.raise_worker(2, 2)
+    story.bring_up(2)
     story.after(Asked(Meaning.RELOAD))
     story.after(ZygoteStarted(3, 300, COMPATIBLE))
     story.after(LoadFailed(3, 300, "no", 22))

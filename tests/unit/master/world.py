@@ -130,6 +130,21 @@ class World:
             self.reforks.remove(entry)
             self.queue.append(facts.StartFailed(entry[1], "its parent died"))
 
+    def crash(self, times: int) -> None:
+        """What is loaded is a first worker that dies before it is ready, again and again."""
+        self.run()
+        self.load(self.living(zygote=True)[0])
+        self.run()
+        for _ in range(times):
+            slots = [action.slot for _, action in self.forks]
+            self.fork(slots.index(1))
+            self.run()
+            self.die(self.living(zygote=False)[0])
+            self.run()
+            if not self.leaves:
+                self.later(5.0)
+                self.run()
+
     def breach(self, process: Process, verdict: Verdict) -> None:
         number, slot, pid = process.generation, process.slot, process.pid
         self.queue.append(facts.Breach(number, slot, pid, verdict, "a limit", self.now))

@@ -1,14 +1,24 @@
 """What a worker takes of the machine: its CPUs and its sockets, and limits that are refused."""
 
 import os
+import re
 import resource
 
 import pytest
 
 from quaich.config.effective import Config
-from quaich.errors import QuaichError
+from quaich.errors import LoadError, QuaichError
 from quaich.net.listen import BoundListener
-from quaich.worker.resources import claim, cpus, served, settle, settles
+from quaich.worker.resources import (
+    Shortage,
+    claim,
+    cpus,
+    served,
+    settle,
+    settles,
+    shortage,
+    within_limits,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,45 @@ def test_nothing_is_claimed_that_was_not_asked_for(monkeypatch: pytest.MonkeyPat
         (resource.RLIMIT_NOFILE, (100, 100)),
         (os.PRIO_PROCESS, 0, 3),
     ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(12, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        SystemError("error return without exception set"),
+        ImportError("libssl.so.3: failed to map segment from shared object"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_limit_makes_impossible_names_it(error: Exception) -> None:
+    config = Config(limit_as=30, places=(("limit-as", "a.ini:4"),))
+    text = "a.ini:4: limit-as = 30: memory ran out under it; "
+    with pytest.raises(Shortage, match=f"^{re.escape(text)}"), within_limits(config):
+        raise error
+    with pytest.raises(type(error)), within_limits(Config()):
+        raise error
+    load = LoadError("module = site")
+    load.__cause__ = error
+    assert shortage(config, load).startswith(text)
+    assert shortage(Config(), load) == ""
+
+
+def test_other_errors_are_no_shortage() -> None:
+    config = Config(limit_as=30)
+    for error in (OSError(2, "No such file or directory"), RuntimeError("no"), ImportError("no")):
+        with pytest.raises(type(error)), within_limits(config):
+            raise error
+
+
+def test_a_limit_below_what_is_there_is_refused_before_it_is_set() -> None:
+    with pytest.raises(
+        Shortage, match=r"^limit-as = 1: \d+ MB are taken before anything is loaded"
+    ):
+        claim(Config(limit_as=1))
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] != 2**20
 
 
 def test_what_is_a_worker_s_own(monkeypatch: pytest.MonkeyPatch) -> None:

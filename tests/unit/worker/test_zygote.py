@@ -535,9 +535,12 @@ class TestInThisProcess:
         monkeypatch.setattr(zygote.resources, "claim", lambda config: None)
         monkeypatch.setattr(zygote.startup, "drop_privileges", lambda config, log: None)
         monkeypatch.setattr(zygote.Zygote, "_load", lambda self, prepared: None)
-        monkeypatch.setattr(zygote.Zygote, "_wait_for_work", lambda self, tidy: tidy)
+        asked: list[bool] = []
+        monkeypatch.setattr(zygote.Zygote, "_prepare", lambda self, tidy: asked.append(tidy))
+        monkeypatch.setattr(zygote.Zygote, "_wait_for_work", lambda self: 0)
         self.made._bootstrap.generation = 1
-        assert self.made.run() is tidy
+        assert self.made.run() == 0
+        assert asked == [tidy]
 
     def test_no_descriptor_for_the_gate(
         self, told: socket.socket, monkeypatch: pytest.MonkeyPatch

@@ -51,7 +51,7 @@ OPTIONS = (
         "forkbomb-delay",
         kinds.seconds(1),
         "limits",
-        "seconds before the next try after a worker died as soon as it was started",
+        "seconds before the next try after a worker died before it was ready, or soon after",
         default=1,
         implies=("master",),
         relation=DIFFERS,
