@@ -24,6 +24,8 @@ cdef class Keeper(Gate):
     cdef readonly double now
     cdef double resume_at
     cdef readonly bint doors_shut
+    cdef int scarce_from
+    cdef double scarce_until
     cdef double starved_logged
     cdef readonly long long dropped
     cdef int shown
@@ -38,8 +40,13 @@ cdef class Keeper(Gate):
     cdef double _stall(self, Connection conn) except? -1.0
     @cython.locals(conn=Connection)
     cdef _hand_over(self, double now)
-    cdef _starved(self, object error)
-    cdef bint _is_old(self, Connection conn) except -1
+    @cython.locals(pause=double)
+    cdef bint _starved(self, object error, bint again) except -1
+    cdef _spare(self)
+    @cython.locals(conns=list, conn=Connection)
+    cdef double _make_room(self, str why) except? -1.0
+    @cython.locals(waits=Py_ssize_t)
+    cdef _watch_reading(self, Connection conn)
     @cython.locals(conn=Connection, due=double)
     cdef _sweep(self, double now)
     cdef _expire(self, Connection conn)

@@ -11,6 +11,7 @@ It reads nothing and calls no application.
 """
 
 import errno
+import resource
 import time
 from collections import deque
 
@@ -22,25 +23,29 @@ except ImportError:
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
 from quaich.stats.scoreboard import DROPPED, LANE_READ_ERRORS, PARKED
-from quaich.sys.io import Poller, abort_on_close, asks, close_fd, half_close, receive, send
+from quaich.sys.io import (
+    Poller,
+    abort_on_close,
+    asks,
+    close_fd,
+    half_close,
+    receive,
+    send,
+    unsent,
+)
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
 from quaich.worker.intake import drop_spool
 from quaich.worker.record import Shelf
+from quaich.worker.scarcity import LEAST_PAUSE, PAUSE, Timeouts, choose, threshold
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
 
 LINGER_SECONDS = 3.0
 """How long a refused client may go on sending before its connection is closed on it."""
-
-PATIENCE = 2.0
-"""Seconds in which a client that has sent nothing yet is not idle."""
-
-PAUSE = 0.5
-"""Seconds without accepting after descriptors ran out; nginx waits as long."""
 
 IDLE_LEAVE = 1.0
 """When a worker leaves and nobody stays: seconds in which an idle keep-alive connection may still
@@ -91,9 +96,17 @@ class Keeper(Gate):
         self.now = 0.0
         self.resume_at = 0.0
         self.doors_shut = False
+        self.scarce_from = 0
+        self.scarce_until = 0.0
         self.starved_logged = -1e9
         self.dropped = 0
         self.shown = 0
+
+    def open(self, signals: int) -> None:
+        """Make what this process waits in, and see how many descriptors it may have."""
+        super().open(signals)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.scarce_from = threshold(limit if 0 < limit < 1 << 30 else 1 << 30)
 
     def _claim(self, conn: Connection) -> bool:
         """Take a connection that was seen parked.
@@ -195,38 +208,64 @@ class Keeper(Gate):
                 self.leave_began = now
             self._hand_over(now)
 
-    def _starved(self, error: OSError) -> None:
-        """Out of descriptors or memory: wait a moment, and let idle clients make room."""
+    def _starved(self, error: OSError, again: bool) -> bool:
+        """Nobody could be accepted; True when it can be tried ``again``, since room was made."""
         if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
             # Another thread may have let go of the socket meanwhile.
             if error.errno != errno.EPERM and not self.doors_shut:
                 self.log.error(f"accept failed: {error.strerror}")
-            return
+            return False
+        pause = self._make_room(f"accept failed: {error.strerror}")
+        if error.errno != errno.EMFILE:
+            # What others use up too is not given back by closing.
+            pause = PAUSE
+        elif pause == 0.0:
+            if not again:
+                return True
+            # What was given back, some other thread has taken.
+            pause = LEAST_PAUSE
         self.stop_accepting()
-        self.resume_at = self.now + PAUSE
+        self.resume_at = self.now + pause
+        self.next_sweep = min(self.next_sweep, self.resume_at)
+        return False
+
+    def _spare(self) -> None:
+        """A connection got one of the last descriptors: keep some for the application."""
+        if self.now >= self.scarce_until:
+            self.scarce_until = self.now + self._make_room("few descriptors are left")
+
+    def _make_room(self, why: str) -> float:
+        """Close who holds a descriptor for nothing; 0, or the seconds until there may be one."""
         if self.now - self.starved_logged > 10:
             self.starved_logged = self.now
             self.log.error(
-                f"accept failed: {error.strerror}; accepting pauses for {PAUSE} s at a time and "
-                "idle connections are closed (raise the limit of open files)"
+                f"{why}; idle connections are closed, and those that are slow, the oldest first "
+                "(raise the limit of open files)"
             )
-        waiting = [conn for conn in list(self.table.values()) if conn.state == HEAD]
-        idle = [conn for conn in waiting if not conn.buffer and (conn.served or self._is_old(conn))]
-        if not idle:
-            # Only a slow head takes so long, and it would go on for as long as it likes.
-            idle = [conn for conn in waiting if conn.buffer and self._is_old(conn)]
-        idle.sort(key=_deadline)
-        # An eighth, and half of a few: who waits to be accepted should not have to wait for long.
-        for conn in idle[: max(1, len(idle) // 8, min(len(idle) // 2, 8))]:
+        conns = list(self.table.values())
+        for conn in conns:
+            if conn.state == REPLY:
+                self._watch_reading(conn)
+        timeouts = Timeouts(self.http_timeout, self.gateway_timeout, LINGER_SECONDS)
+        chosen, pause = choose(conns, self.now, timeouts)
+        for conn in chosen:
             if self._claim(conn):
-                if conn.buffer:
-                    self._drop(conn)
-                else:
+                if conn.state == REPLY:
+                    self._reset(conn)
+                elif conn.state == HEAD and not conn.buffer:
                     self._part(conn)
+                else:
+                    self._drop(conn)
+        return pause
 
-    def _is_old(self, conn: Connection) -> bool:
-        """Whether a client has had the time to send its first request."""
-        return conn.deadline - self.now < self._stall(conn) - PATIENCE
+    def _watch_reading(self, conn: Connection) -> None:
+        """Give a client more time that reads of what the kernel holds for it: there is room for the
+        next piece only when a good part of that has left."""
+        waits = unsent(conn.fd)
+        if waits != conn.queued:
+            if conn.queued >= 0:
+                conn.deadline = self.now + self._stall(conn)
+            conn.queued = waits
 
     def _sweep(self, now: float) -> None:
         """Once a second: act on deadlines that have passed, and on a pause that is over."""
@@ -235,6 +274,8 @@ class Keeper(Gate):
             self.resume_at = 0.0
             self.start_accepting()
         for conn in list(self.table.values()):
+            if conn.state == REPLY:
+                self._watch_reading(conn)
             due = conn.deadline
             if self.leaving and not self.handing and conn.state == HEAD and not conn.buffer:
                 due = min(due, self.leave_began + IDLE_LEAVE)
@@ -344,7 +385,3 @@ class Keeper(Gate):
             _, conn = self.table.popitem()
             self._drop(conn)
         self.shut()
-
-
-def _deadline(conn: Connection) -> float:
-    return conn.deadline

@@ -137,4 +137,5 @@ class Reader(Keeper):
         timeout = self.http_timeout if conn.http else self.gateway_timeout
         if conn.body_began == 0.0:
             conn.body_began = self.now
+        conn.heard = self.now
         conn.deadline = conn.body_began + timeout + conn.body_size / BODY_RATE

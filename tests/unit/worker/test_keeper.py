@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,27 @@ class TestTime:
             assert data is not None
             assert data.startswith(b"HTTP/1.1 408 ")
             assert "refused test -: the request body took too long" in here.log.text
+
+    def test_who_reads_what_the_kernel_holds_has_more_time(self) -> None:
+        """Of that a good part has to leave before there is room for more."""
+        size = 20_000_000
+
+        def much(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [("Content-Length", str(size))])
+            return [bytes(size)]
+
+        with hall(much, timeout=1.0) as here:
+            client = here.client(GET)
+            [conn] = here.parked()
+            assert conn.out_size
+            waited, until = conn.out_size, conn.deadline + 1.5
+            while conn.deadline < until and here.engine.table:
+                assert client.recv(65536)
+                select.select([], [], [], 0.1)
+            assert conn.out_size == waited
+            assert here.log.text == ""
+            here.log.wait("client too slow")
+            here.parked(0)
 
 
 class TestRefusals:
@@ -246,7 +268,7 @@ class TestTwoThreads:
             conns[-1].deadline -= 1.0
             here.client()
             here.log.wait("accept failed")
-            here.parked(8)
+            here.parked(9)
             assert taken == [conns[-1]]
             os.close(taken[0].fd)
 
