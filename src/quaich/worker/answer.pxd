@@ -54,8 +54,8 @@ cdef class Answerer:
         last="unsigned long long", now="unsigned long long",
     )
     cpdef int iterate(self, Connection conn) except -1
-    @cython.locals(gone=bint)
-    cdef bint _left(self, Connection conn, Exchange exchange) except -1
+    @cython.locals(gone=bint, state=int)
+    cdef bint _left(self, Connection conn, Exchange exchange, bint probing) except -1
     @cython.locals(body=bytes, head=bytes)
     cdef _whole(self, Connection conn, Exchange exchange, object result)
     cdef bint _file(self, Connection conn, Exchange exchange, object wrapper) except -1

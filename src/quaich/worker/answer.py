@@ -240,7 +240,7 @@ class Answerer:
                     self.slot.pause(conn.home, conn.app_ended)
                     return SUSPEND
                 now = micros()
-                if now - last > SLOW and self._left(conn, exchange):
+                if now - last > SLOW and self._left(conn, exchange, not piece):
                     # The kernel took the piece, if there was one, but nobody reads it.
                     conn.gone = True
                     break
@@ -252,9 +252,14 @@ class Answerer:
             return self._failed(conn, error)
         return self.app_done(conn)
 
-    def _left(self, conn: Connection, exchange: Exchange) -> bool:
+    def _left(self, conn: Connection, exchange: Exchange, probing: bool) -> bool:
+        """Whether the client is gone; ``probing`` that nothing was sent to it that would tell."""
         if exchange.begun or exchange.opened:
-            return peer_state(conn.fd) == 2
+            state = peer_state(conn.fd)
+            if probing and state == 1 and conn.address and exchange.can_probe():
+                push(conn, exchange.probe())
+                state = 2 if conn.gone else peer_state(conn.fd)
+            return state == 2
         gone = vanished(conn)
         exchange.opened = conn.opened
         conn.opened = False
