@@ -290,6 +290,8 @@ class Keeper(Gate):
         # would be taken for the answer to the next one.
         if state == BODY or (state == HEAD and conn.http and conn.buffer.strip(b"\r\n")):
             what = "body" if state == BODY else "head"
+            if state == BODY and not conn.http and conn.fastcgi is None and not conn.body_size:
+                self.log.warning(f"nothing came of an announced request body: {_advice(conn)}")
             self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
         elif state == REPLY:
             self.log.warning(
@@ -385,3 +387,12 @@ class Keeper(Gate):
             _, conn = self.table.popitem()
             self._drop(conn)
         self.shut()
+
+
+def _advice(conn: Connection) -> str:
+    if conn.door.cgi:
+        return "nginx announces it by SCGI whatever it is told, so let it pass bodies on"
+    return (
+        "a web server that passes none on (nginx: uwsgi_pass_request_body off) has to say so "
+        '(uwsgi_param CONTENT_LENGTH "")'
+    )

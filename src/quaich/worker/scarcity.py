@@ -39,6 +39,10 @@ LEAST_PAUSE = 0.05
 LOOK = 0.00001
 """And for each connection that has to be looked at: some microseconds, and as long for others."""
 
+BODY_RATE = 500
+"""Octets a second that a body must bring on average, after the timeout it has anyway; Apache's
+RequestReadTimeout asks the same."""
+
 RESERVE = 32
 """Descriptors, an eighth of the limit at most, that connections leave to the application, and to
 those who are accepted while room is made."""
@@ -84,12 +88,13 @@ def _standing(conn: Connection, now: float, timeouts: Timeouts) -> tuple[int, fl
     late = now - conn.deadline
     if conn.state == LINGER:
         return 2, late + timeouts.linger
+    if conn.state == BODY:
+        # What was fast until it stopped is far from its deadline, which is for the average.
+        behind = now - conn.body_began - conn.body_size / BODY_RATE
+        return 3, max(behind, now - conn.heard)
     stall = timeouts.http if conn.http else timeouts.gateway
     if conn.state == HEAD:
         if conn.served and not conn.buffer:
             return 0, late
         return 1, late + stall
-    if conn.state == BODY:
-        # The deadline is for the average; a body that was fast until it stopped is far from it.
-        return 3, max(late + stall, now - conn.heard)
     return 4, late + stall

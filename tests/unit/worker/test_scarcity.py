@@ -21,6 +21,8 @@ def conn(state: int, waited: float, *, http: bool = True, **more: Any) -> Any:
         "state": state,
         "deadline": NOW - waited + timeout,
         "heard": NOW - waited,
+        "body_began": NOW - waited,
+        "body_size": 0,
         "http": http,
         "served": 0,
         "buffer": b"",
@@ -68,9 +70,9 @@ def test_a_reply_has_some_seconds() -> None:
 
 def test_a_body_has_to_go_on() -> None:
     """What came fast gives no right to stop, and what comes too slowly is as if it did not come."""
-    stopped = conn(BODY, 0.0, deadline=NOW + 2000.0, heard=NOW - 1.0)
-    dripping = conn(BODY, 1.0, heard=NOW)
-    coming = conn(BODY, 0.0, deadline=NOW + 70.0, heard=NOW - 0.1)
+    stopped = conn(BODY, 9.0, body_size=1_000_000, heard=NOW - 1.0)
+    dripping = conn(BODY, 9.0, body_size=4_000, heard=NOW)
+    coming = conn(BODY, 9.0, body_size=5_000, heard=NOW - 0.1)
     assert chosen(coming, stopped) == [stopped]
     assert chosen(coming, dripping) == [dripping]
     assert chosen(coming) == []
