@@ -74,4 +74,3 @@ cdef class Answerer:
     cdef int _failed(self, Connection conn, object error) except -1
     cdef int _report_failure(self, Connection conn, object error) except -1
     cdef int _no_application(self, Connection conn) except -1
-    cdef _internal_error(self, Connection conn)

@@ -30,12 +30,12 @@ from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, LANE_WRITE_ERRORS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
 from quaich.sys.io import abort_on_close, finish_on_close, peer_state
-from quaich.wire.reply import CGI_OPENING, OPENING
 from quaich.worker.connection import Connection, Region
 from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
 from quaich.worker.outbox import flush, push, push_both, push_end, put_region, vanished
 from quaich.worker.record import Recorder, describe
+from quaich.worker.refusals import fail
 from quaich.worker.routes import KEY as ROUTE
 from quaich.worker.routes import Routes
 from quaich.wsgi.call import Exchange, Stamp
@@ -466,7 +466,7 @@ class Answerer:
             if conn.out is not None:
                 conn.out.clear()
         else:
-            self._internal_error(conn)
+            fail(conn, self.signature())
         self._close_result(conn)
         return self.app_done(conn)
 
@@ -478,19 +478,5 @@ class Answerer:
     def _no_application(self, conn: Connection) -> int:
         self.log.error("no python application found, check your startup logs for errors")
         conn.unserved = True
-        self._internal_error(conn)
+        fail(conn, self.signature())
         return self.app_done(conn)
-
-    def _internal_error(self, conn: Connection) -> None:
-        exchange = conn.exchange
-        assert exchange is not None
-        stamp = self.signature()
-        page = conn.refusal(500, "Internal Server Error", exchange.is_head, stamp)
-        exchange.head = None
-        exchange.begun = True
-        exchange.framing = 0
-        exchange.close = True
-        exchange.head_size = len(page)
-        if exchange.opened:
-            page = page[len(CGI_OPENING if exchange.cgi else OPENING) :]
-        push(conn, page)

@@ -19,7 +19,6 @@ from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.fastcgi import Responder
 from quaich.wire.http1 import Head
-from quaich.wire.reply import refusal
 from quaich.wsgi.call import Exchange
 
 if not cython.compiled:
@@ -188,13 +187,6 @@ class Connection:
         self.address = address
         self.port = port
         self.trusted = address == "" or address.startswith("127.") or address == "::1"
-
-    def refusal(self, status: int, detail: str, is_head: bool, stamp: bytes) -> bytes:
-        """A whole reply that refuses a request, as this connection's protocol has replies."""
-        page = refusal(status, detail, is_head, stamp if self.http else b"")
-        if self.door.cgi and (self.fastcgi is None or self.fastcgi.request):
-            return b"Status: " + page.removeprefix(b"HTTP/1.1 ")
-        return page
 
     def is_home(self) -> bool:
         """This and the next make the connection the sink of its exchange."""

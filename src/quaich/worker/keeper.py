@@ -39,6 +39,7 @@ from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
 from quaich.worker.intake import drop_spool
 from quaich.worker.record import Shelf
+from quaich.worker.refusals import advice, refuse
 from quaich.worker.scarcity import LEAST_PAUSE, PAUSE, Timeouts, choose, threshold
 
 if not cython.compiled:
@@ -291,7 +292,7 @@ class Keeper(Gate):
         if state == BODY or (state == HEAD and conn.http and conn.buffer.strip(b"\r\n")):
             what = "body" if state == BODY else "head"
             if state == BODY and not conn.http and conn.fastcgi is None and not conn.body_size:
-                self.log.warning(f"nothing came of an announced request body: {_advice(conn)}")
+                self.log.warning(f"nothing came of an announced request body: {advice(conn)}")
             self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
         elif state == REPLY:
             self.log.warning(
@@ -312,12 +313,8 @@ class Keeper(Gate):
             self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
         self.dropped += 1
         self.answerer.slot.add(DROPPED, 1)
-        is_head = conn.head is not None and conn.head.is_head
-        page = conn.refusal(error.status, error.reason, is_head, self.answerer.signature())
-        if conn.layer is not None:
-            page = conn.layer.last(page)
         try:
-            send(conn.fd, page, 0)
+            send(conn.fd, refuse(conn, error, self.answerer.signature()), 0)
         except OSError:
             self._drop(conn)
             return -1
@@ -387,12 +384,3 @@ class Keeper(Gate):
             _, conn = self.table.popitem()
             self._drop(conn)
         self.shut()
-
-
-def _advice(conn: Connection) -> str:
-    if conn.door.cgi:
-        return "nginx announces it by SCGI whatever it is told, so let it pass bodies on"
-    return (
-        "a web server that passes none on (nginx: uwsgi_pass_request_body off) has to say so "
-        '(uwsgi_param CONTENT_LENGTH "")'
-    )
