@@ -117,15 +117,14 @@ class Connection:
     requests were answered; ``unread`` how much of the request stays in the kernel; ``missing`` the
     octets of a body still to come; ``heard`` when octets of it came last; ``out`` what the kernel
     did not take yet, ``out_offset`` how much of its first item it took; ``queued`` what the kernel
-    was seen to hold for the client, -1 before it was looked at; ``iterator`` an application's reply
-    that is not exhausted, ``context`` and ``home`` the context and the thread it began in;
-    ``suspended`` that it waits with that iterator; ``gone`` that the client cannot be reached any
-    more, ``broken`` that it was the application that broke off; ``hung`` that it was reported to
-    send no more; ``opened`` that the first octets of its next reply are sent; ``guarded`` that its
-    close is an error to the client, whoever closes; ``unserved`` that there was no application for
-    the request; ``layer`` what encodes all that is sent, None where nothing has to be, ``fastcgi``
-    the same where that is it; ``filter`` reads before the protocol; ``variables`` are for the
-    environ of every request.
+    was seen to hold for the client; ``iterator`` an application's reply that is not exhausted,
+    ``context`` and ``home`` the context and the thread it began in; ``suspended`` that it waits
+    with that iterator; ``gone`` that the client cannot be reached any more, ``broken`` that it was
+    the application that broke off; ``hung`` that it was reported to send no more; ``opened`` that
+    the first octets of its next reply are sent; ``guarded`` that its close is an error to the
+    client, whoever closes; ``unserved`` that there was no application for the request; ``layer``
+    what encodes all that is sent, None where nothing has to be, ``fastcgi`` the same where that is
+    it; ``filter`` reads before the protocol; ``variables`` are for the environ of every request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -162,7 +161,7 @@ class Connection:
         self.out: deque[bytes | Region] | None = None
         self.out_offset = 0
         self.out_size = 0
-        self.queued = -1
+        self.queued = 0
         self.exchange: Exchange | None = None
         self.result: Any = None
         self.iterator: Iterator[bytes] | None = None

@@ -45,7 +45,7 @@ cdef class Keeper(Gate):
     cdef _spare(self)
     @cython.locals(conns=list, conn=Connection)
     cdef double _make_room(self, str why) except? -1.0
-    @cython.locals(waits=Py_ssize_t)
+    @cython.locals(waits=Py_ssize_t, earned=double)
     cdef _watch_reading(self, Connection conn)
     @cython.locals(conn=Connection, due=double)
     cdef _sweep(self, double now)

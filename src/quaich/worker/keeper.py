@@ -40,7 +40,7 @@ from quaich.worker.handover import Handover
 from quaich.worker.intake import drop_spool
 from quaich.worker.record import Shelf
 from quaich.worker.refusals import advice, refuse
-from quaich.worker.scarcity import LEAST_PAUSE, PAUSE, Timeouts, choose, threshold
+from quaich.worker.scarcity import LEAST_PAUSE, PACE, PAUSE, Timeouts, choose, threshold
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
@@ -261,12 +261,13 @@ class Keeper(Gate):
 
     def _watch_reading(self, conn: Connection) -> None:
         """Give a client more time that reads of what the kernel holds for it: there is room for the
-        next piece only when a good part of that has left."""
+        next piece only when a good part of that has left.  As much as it reads, at the pace that an
+        upload has to keep: who takes an octet a minute has stopped reading."""
         waits = unsent(conn.fd)
-        if waits != conn.queued:
-            if conn.queued >= 0:
-                conn.deadline = self.now + self._stall(conn)
-            conn.queued = waits
+        if waits < conn.queued:
+            earned = (conn.queued - waits) / PACE
+            conn.deadline = min(conn.deadline + earned, self.now + self._stall(conn))
+        conn.queued = waits
 
     def _sweep(self, now: float) -> None:
         """Once a second: act on deadlines that have passed, and on a pause that is over."""

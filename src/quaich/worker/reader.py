@@ -17,7 +17,7 @@ from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
 from quaich.worker.keeper import Keeper
-from quaich.worker.scarcity import BODY_RATE
+from quaich.worker.scarcity import PACE
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD
@@ -139,4 +139,4 @@ class Reader(Keeper):
         if conn.body_began == 0.0:
             conn.body_began = self.now
         conn.heard = self.now
-        conn.deadline = conn.body_began + timeout + conn.body_size / BODY_RATE
+        conn.deadline = conn.body_began + timeout + conn.body_size / PACE

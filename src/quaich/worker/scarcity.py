@@ -6,7 +6,7 @@ body, and who does not read a reply.  Of one kind those go first that have waite
 
 Each kind has two measures of patience.  The long one is what a bad network may need.  Only where
 nobody is beyond it does the short one count, since whoever waits to be accepted waits that long.
-A body that keeps the pace it must keep anyway stays, and so does a reply that is being read.
+A body or a reply that keeps the pace it must keep anyway stays.
 """
 
 from collections.abc import Iterable
@@ -39,9 +39,9 @@ LEAST_PAUSE = 0.05
 LOOK = 0.00001
 """And for each connection that has to be looked at: some microseconds, and as long for others."""
 
-BODY_RATE = 500
-"""Octets a second that a body must bring on average, after the timeout it has anyway; Apache's
-RequestReadTimeout asks the same."""
+PACE = 500
+"""Octets a second that a body must bring, and a reply must be read, on average, after the timeout
+that each has anyway; Apache's RequestReadTimeout asks the same."""
 
 RESERVE = 32
 """Descriptors, an eighth of the limit at most, that connections leave to the application, and to
@@ -90,7 +90,7 @@ def _standing(conn: Connection, now: float, timeouts: Timeouts) -> tuple[int, fl
         return 2, late + timeouts.linger
     if conn.state == BODY:
         # What was fast until it stopped is far from its deadline, which is for the average.
-        behind = now - conn.body_began - conn.body_size / BODY_RATE
+        behind = now - conn.body_began - conn.body_size / PACE
         return 3, max(behind, now - conn.heard)
     stall = timeouts.http if conn.http else timeouts.gateway
     if conn.state == HEAD:

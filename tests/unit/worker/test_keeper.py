@@ -129,6 +129,19 @@ class TestTime:
             here.log.wait("client too slow")
             here.parked(0)
 
+    def test_who_reads_next_to_nothing_has_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        held = iter(range(1_000_000, 0, -100))
+        monkeypatch.setattr(keeper, "unsent", lambda fd: next(held))
+
+        def much(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [bytes(20_000_000)]
+
+        with hall(much, timeout=1.0) as here:
+            here.client(GET)
+            here.log.wait("client too slow")
+            assert 1_000_000 - next(held) < 500
+
 
 class TestRefusals:
     def test_to_who_is_gone(self) -> None:
