@@ -93,7 +93,10 @@ def close_fd(fd: int) -> None:
 
 def asks(fd: int) -> bool:
     """Whether something that was sent waits in the kernel."""
-    whole = socket.socket(fileno=fd)
+    try:
+        whole = socket.socket(fileno=fd)
+    except OSError:
+        return False
     try:
         return bool(whole.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except OSError:

@@ -43,7 +43,7 @@ cdef class Keeper(Gate):
     @cython.locals(pause=double)
     cdef bint _starved(self, object error, bint again) except -1
     cdef _spare(self)
-    @cython.locals(conns=list, conn=Connection)
+    @cython.locals(conns=list, silent=list, conn=Connection)
     cdef double _make_room(self, str why) except? -1.0
     @cython.locals(waits=Py_ssize_t, earned=double)
     cdef _watch_reading(self, Connection conn)
@@ -59,3 +59,6 @@ cdef class Keeper(Gate):
     cdef _drop(self, Connection conn)
     cdef _unread(self, Connection conn)
     cdef _reset(self, Connection conn)
+
+
+cdef bint _goes_on(Connection conn) except -1

@@ -249,7 +249,11 @@ class Keeper(Gate):
                 self._watch_reading(conn)
         timeouts = Timeouts(self.http_timeout, self.gateway_timeout, LINGER_SECONDS)
         chosen, pause = choose(conns, self.now, timeouts)
-        for conn in chosen:
+        silent = [conn for conn in chosen if not _goes_on(conn)]
+        if chosen and not silent:
+            conns = [conn for conn in conns if not _goes_on(conn)]
+            silent, pause = choose(conns, self.now, timeouts)
+        for conn in silent:
             if self._claim(conn):
                 if conn.state == REPLY:
                     self._reset(conn)
@@ -385,3 +389,8 @@ class Keeper(Gate):
             _, conn = self.table.popitem()
             self._drop(conn)
         self.shut()
+
+
+def _goes_on(conn: Connection) -> bool:
+    """Whether more of a request is here, and only this worker has not come to it yet."""
+    return (conn.state == HEAD or conn.state == BODY) and asks(conn.fd)

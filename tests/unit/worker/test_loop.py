@@ -839,6 +839,34 @@ class TestStarved:
             fresh.sendall(GET)
             assert body(reply_from(fresh)) == b"/"
 
+    @pytest.mark.parametrize("others", [0, 3])
+    def test_whose_next_request_is_here_may_stay(self, others: int) -> None:
+        """It waits only because the thread was busy."""
+        held, release = threading.Event(), threading.Event()
+
+        def holding(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            if environ["PATH_INFO"] == "/hold":
+                held.set()
+                release.wait(DEADLINE)
+            return echo(environ, start_response)
+
+        numbers: list[int] = []
+        with hall(holding, acceptor=lambda fd: failing(fd, numbers)) as here:
+            asking, busy, *idle = (here.client(GET) for _ in range(2 + others))
+            for client in (asking, busy, *idle):
+                reply_from(client)
+            here.parked(2 + others)
+            busy.sendall(GET.replace(b"/", b"/hold", 1))
+            assert held.wait(DEADLINE)
+            numbers.append(errno.EMFILE)
+            new = here.client(GET)
+            asking.sendall(GET)
+            release.set()
+            assert body(reply_from(busy)) == b"/hold"
+            assert body(reply_from(new)) == b"/"
+            assert body(reply_from(asking)) == b"/"
+            assert "accept failed" in here.log.text
+
     def test_where_nobody_is_idle_slow_heads_make_room(self) -> None:
         with hall(echo, acceptor=lambda fd: failing(fd, [0, 0, errno.EMFILE])) as here:
             fresh, slow = here.client(), here.client()
