@@ -22,11 +22,7 @@ cdef class Keeper(Gate):
     cdef readonly double gateway_timeout
     cdef readonly list lanes
     cdef readonly double now
-    cdef double resume_at
     cdef readonly bint doors_shut
-    cdef int scarce_from
-    cdef double scarce_until
-    cdef double starved_logged
     cdef readonly long long dropped
     cdef int shown
 
@@ -40,11 +36,6 @@ cdef class Keeper(Gate):
     cdef double _stall(self, Connection conn) except? -1.0
     @cython.locals(conn=Connection)
     cdef _hand_over(self, double now)
-    @cython.locals(pause=double)
-    cdef bint _starved(self, object error, bint again) except -1
-    cdef _spare(self)
-    @cython.locals(conns=list, silent=list, conn=Connection)
-    cdef double _make_room(self, str why) except? -1.0
     @cython.locals(waits=Py_ssize_t, earned=double)
     cdef _watch_reading(self, Connection conn)
     @cython.locals(conn=Connection, due=double)
@@ -59,6 +50,3 @@ cdef class Keeper(Gate):
     cdef _drop(self, Connection conn)
     cdef _unread(self, Connection conn)
     cdef _reset(self, Connection conn)
-
-
-cdef bint _goes_on(Connection conn) except -1

@@ -10,8 +10,6 @@ lounge, from which the others take them; what is in the middle of a request is f
 It reads nothing and calls no application.
 """
 
-import errno
-import resource
 import time
 from collections import deque
 
@@ -40,7 +38,7 @@ from quaich.worker.handover import Handover
 from quaich.worker.intake import drop_spool
 from quaich.worker.record import Shelf
 from quaich.worker.refusals import advice, refuse
-from quaich.worker.scarcity import LEAST_PAUSE, PACE, PAUSE, Timeouts, choose, threshold
+from quaich.worker.scarcity import PACE
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
@@ -95,19 +93,9 @@ class Keeper(Gate):
         self.gateway_timeout = gateway_timeout
         self.lanes = [Lane(index) for index in range(threads)]
         self.now = 0.0
-        self.resume_at = 0.0
         self.doors_shut = False
-        self.scarce_from = 0
-        self.scarce_until = 0.0
-        self.starved_logged = -1e9
         self.dropped = 0
         self.shown = 0
-
-    def open(self, signals: int) -> None:
-        """Make what this process waits in, and see how many descriptors it may have."""
-        super().open(signals)
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self.scarce_from = threshold(limit if 0 < limit < 1 << 30 else 1 << 30)
 
     def _claim(self, conn: Connection) -> bool:
         """Take a connection that was seen parked.
@@ -209,60 +197,6 @@ class Keeper(Gate):
                 self.leave_began = now
             self._hand_over(now)
 
-    def _starved(self, error: OSError, again: bool) -> bool:
-        """Nobody could be accepted; True when it can be tried ``again``, since room was made."""
-        if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-            # Another thread may have let go of the socket meanwhile.
-            if error.errno != errno.EPERM and not self.doors_shut:
-                self.log.error(f"accept failed: {error.strerror}")
-            return False
-        pause = self._make_room(f"accept failed: {error.strerror}")
-        if error.errno != errno.EMFILE:
-            # What others use up too is not given back by closing.
-            pause = PAUSE
-        elif pause == 0.0:
-            if not again:
-                return True
-            # What was given back, some other thread has taken.
-            pause = LEAST_PAUSE
-        self.stop_accepting()
-        self.resume_at = self.now + pause
-        self.next_sweep = min(self.next_sweep, self.resume_at)
-        return False
-
-    def _spare(self) -> None:
-        """A connection got one of the last descriptors: keep some for the application."""
-        if self.now >= self.scarce_until:
-            self.scarce_until = self.now + self._make_room("few descriptors are left")
-
-    def _make_room(self, why: str) -> float:
-        """Close who holds a descriptor for nothing; 0, or the seconds until there may be one."""
-        if self.now - self.starved_logged > 10:
-            self.starved_logged = self.now
-            self.log.error(
-                f"{why}; idle connections are closed, and those that are slow, the oldest first "
-                "(raise the limit of open files)"
-            )
-        conns = list(self.table.values())
-        for conn in conns:
-            if conn.state == REPLY:
-                self._watch_reading(conn)
-        timeouts = Timeouts(self.http_timeout, self.gateway_timeout, LINGER_SECONDS)
-        chosen, pause = choose(conns, self.now, timeouts)
-        silent = [conn for conn in chosen if not _goes_on(conn)]
-        if chosen and not silent:
-            conns = [conn for conn in conns if not _goes_on(conn)]
-            silent, pause = choose(conns, self.now, timeouts)
-        for conn in silent:
-            if self._claim(conn):
-                if conn.state == REPLY:
-                    self._reset(conn)
-                elif conn.state == HEAD and not conn.buffer:
-                    self._part(conn)
-                else:
-                    self._drop(conn)
-        return pause
-
     def _watch_reading(self, conn: Connection) -> None:
         """Give a client more time that reads of what the kernel holds for it: there is room for the
         next piece only when a good part of that has left.  As much as it reads, at the pace that an
@@ -274,11 +208,8 @@ class Keeper(Gate):
         conn.queued = waits
 
     def _sweep(self, now: float) -> None:
-        """Once a second: act on deadlines that have passed, and on a pause that is over."""
+        """Once a second: act on deadlines that have passed."""
         self._show()
-        if self.resume_at and self.now >= self.resume_at:
-            self.resume_at = 0.0
-            self.start_accepting()
         for conn in list(self.table.values()):
             if conn.state == REPLY:
                 self._watch_reading(conn)
@@ -358,6 +289,9 @@ class Keeper(Gate):
                 # A child that the application forked may hold a copy of the descriptor; then
                 # closing alone would leave it in the epoll, reporting for ever.
                 self.poller.remove(conn.fd)
+        except OSError as error:
+            self.log.error(f"close failed: {error.strerror}")
+        try:
             close_fd(conn.fd)
         except OSError as error:
             self.log.error(f"close failed: {error.strerror}")
@@ -389,8 +323,3 @@ class Keeper(Gate):
             _, conn = self.table.popitem()
             self._drop(conn)
         self.shut()
-
-
-def _goes_on(conn: Connection) -> bool:
-    """Whether more of a request is here, and only this worker has not come to it yet."""
-    return (conn.state == HEAD or conn.state == BODY) and asks(conn.fd)

@@ -18,7 +18,6 @@ cpdef enum:
 
 
 cdef class Engine(Reader):
-    cdef readonly double idle_timeout
     cdef object on_signal
     cdef readonly unsigned long long clock
     cdef int turns

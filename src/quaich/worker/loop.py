@@ -240,11 +240,14 @@ class Engine(Reader):
         longer the more there are.  But who serves few, or long requests, leaves the others to the
         other workers, and to the kernel, where they outlive a request that kills.
         """
+        if not self.accepting:
+            # Another thread has stopped it since the kernel told of somebody.
+            return
         more = min(self.turns, NEWCOMERS)
         self.turns = 0
         conn = self._accepted(door)
         if conn is not None:
-            while more > 0:
+            while more > 0 and self.accepting:
                 another = self._accepted(door)
                 if another is None:
                     break
@@ -279,8 +282,8 @@ class Engine(Reader):
         if accepted is None:
             return None
         fd, address, port = accepted
-        if fd >= self.scarce_from:
-            self._spare()
+        if fd + self.above >= self.scarce_from:
+            fd = self._spare(fd)
         conn = Connection.__new__(Connection)
         conn.open(fd, door, address, str(port), self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)

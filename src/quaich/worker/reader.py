@@ -16,8 +16,8 @@ from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
-from quaich.worker.keeper import Keeper
 from quaich.worker.scarcity import PACE
+from quaich.worker.usher import Usher
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD
@@ -29,7 +29,7 @@ if not cython.compiled:
     """And for a body, of which more is sure to come."""
 
 
-class Reader(Keeper):
+class Reader(Usher):
     """Reads for one worker; ``intake`` makes requests of what it reads."""
 
     def __init__(

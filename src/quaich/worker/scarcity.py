@@ -16,17 +16,20 @@ from quaich.worker.connection import BODY, HEAD, LINGER, Connection
 
 
 class Timeouts(NamedTuple):
-    """What deadlines are made of, in seconds: for HTTP, for gateway protocols, for who lingers."""
+    """What deadlines are made of, in seconds: for HTTP, for gateway protocols, between requests,
+    for who lingers."""
 
     http: float
     gateway: float
+    idle: float
     linger: float
 
 
-LONG = (0.0, 2.0, 1.0, 5.0, 5.0)
-"""Seconds without anything coming of it, by kind: idle, head, refused, body, reply."""
+LONG = (0.05, 2.0, 1.0, 5.0, 5.0)
+"""Seconds without anything coming of it, by kind: idle, head, refused, body, reply.  Who has just
+been parked is in no group: another thread may be about to watch it."""
 
-SHORT = (0.0, 0.1, 0.1, 0.5, 2.0)
+SHORT = (0.05, 0.1, 0.1, 0.5, 2.0)
 """A head fits in what a client sends at once, so a round trip is enough for it; an upload may pause
 for a lost packet, and who downloads may do something else for a moment."""
 
@@ -62,8 +65,8 @@ def choose(
         kind, waited = _standing(conn, now, timeouts)
         kinds[kind].append((waited, conn))
     for patience in (LONG, SHORT):
-        for kind, (group, most) in enumerate(zip(kinds, patience, strict=True)):
-            over = group if kind == 0 else [each for each in group if each[0] >= most]
+        for group, most in zip(kinds, patience, strict=True):
+            over = [each for each in group if each[0] >= most]
             if over:
                 over.sort(key=_waited, reverse=True)
                 # An eighth, and half of a few: who comes next should not need another look.
@@ -82,8 +85,7 @@ def _waited(standing: tuple[float, Connection]) -> float:
 def _standing(conn: Connection, now: float, timeouts: Timeouts) -> tuple[int, float]:
     """Of which kind a connection is, and the seconds for which nothing has come of it.
 
-    A deadline tells since when: it is as far from there as its timeout is long.  The seconds of an
-    idle client only say who is idle for longer.
+    A deadline tells since when: it is as far from there as its timeout is long.
     """
     late = now - conn.deadline
     if conn.state == LINGER:
@@ -95,6 +97,6 @@ def _standing(conn: Connection, now: float, timeouts: Timeouts) -> tuple[int, fl
     stall = timeouts.http if conn.http else timeouts.gateway
     if conn.state == HEAD:
         if conn.served and not conn.buffer:
-            return 0, late
+            return 0, late + timeouts.idle
         return 1, late + stall
     return 4, late + stall

@@ -303,6 +303,7 @@ class TestTwoThreads:
             conns = list(here.engine.table.values())
             for conn in conns:
                 conn.served = 1
+                conn.deadline -= 0.5
             conns[0].deadline -= 2.0
             conns[-1].deadline -= 1.0
             here.client()

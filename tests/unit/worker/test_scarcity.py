@@ -10,7 +10,7 @@ from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
 from quaich.worker.scarcity import LEAST_PAUSE, PAUSE, Timeouts, choose, threshold
 
 NOW = 1000.0
-TIMEOUTS = Timeouts(60.0, 30.0, 3.0)
+TIMEOUTS = Timeouts(60.0, 30.0, 20.0, 3.0)
 _numbers = count()
 
 
@@ -32,7 +32,7 @@ def conn(state: int, waited: float, *, http: bool = True, **more: Any) -> Any:
 
 
 def idle(waited: float) -> Any:
-    return conn(HEAD, waited, served=1)
+    return conn(HEAD, waited, served=1, deadline=NOW - waited + TIMEOUTS.idle)
 
 
 def chosen(*conns: Any) -> list[Any]:
@@ -40,7 +40,7 @@ def chosen(*conns: Any) -> list[Any]:
 
 
 def test_kinds_have_an_order() -> None:
-    kept = idle(0.0)
+    kept = idle(0.1)
     head = conn(HEAD, 9.0, buffer=b"GET")
     refused = conn(LINGER, 2.0)
     body = conn(BODY, 9.0)
@@ -78,11 +78,15 @@ def test_a_body_has_to_go_on() -> None:
     assert chosen(coming) == []
 
 
+def test_who_was_just_parked_is_left_alone() -> None:
+    assert chosen(idle(0.04)) == []
+
+
 def test_the_oldest_first_and_several_at_once() -> None:
     few = [idle(seconds) for seconds in (1.0, 3.0, 2.0, 4.0)]
     assert chosen(*few) == [few[3], few[1]]
     assert len(chosen(*(idle(1.0) for _ in range(40)))) == 8
-    many = [idle(float(number)) for number in range(100)]
+    many = [idle(1.0 + number) for number in range(100)]
     assert chosen(*many) == many[:-13:-1]
 
 
