@@ -139,8 +139,9 @@ class TestFewDescriptors:
                 began = time.monotonic()
                 assert http.get(address, timeout=30).status == 200
                 times.append(time.monotonic() - began)
-        # A reply that is not read may be read after a moment, and an upload may go on.
-        first = 8.0 if "reader" in kinds else 2.5 if "body" in kinds else 0.8
+        # More than the kernel's queue holds came at once, and connect again after a second; and who
+        # does not read a reply may do so after a moment.
+        first = 8.0 if "reader" in kinds else 3.0
         assert times[0] < first, times
         assert percentile(sorted(times[1:]), 0.5) < 0.5, times
 
