@@ -206,3 +206,50 @@ def test_reloads_lose_nothing(site: Front) -> None:
     for _ in range(20):
         assert http.get(nginx.address, "/pid").status == 200
     assert "[error]" not in nginx.errors(), nginx.errors()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "announced", "status", "said"),
+    [
+        ("uwsgi", "$content_length", 408, "uwsgi_param CONTENT_LENGTH"),
+        ("uwsgi", '""', 200, ""),
+        ("scgi", "", 408, "nginx announces it by SCGI whatever it is told"),
+        ("scgi", '""', 400, "an empty CONTENT_LENGTH, or with two"),
+        ("fastcgi", "$content_length", 400, "shorter than its CONTENT_LENGTH"),
+        ("fastcgi", '""', 200, ""),
+    ],
+)
+def test_a_body_that_nginx_does_not_pass_on(
+    start: StartServer,
+    nginx: Callable[[str], Nginx],
+    tmp_path: Path,
+    protocol: str,
+    announced: str,
+    status: int,
+    said: str,
+) -> None:
+    """As documented in docs/howto/gateways.md."""
+    (tmp_path / "app.py").write_text(APPLICATION)
+    port = free_port()
+    option = "--socket" if protocol == "uwsgi" else f"--{protocol}-socket"
+    server = start(option, f"127.0.0.1:{port}", "-w", "app", "--socket-timeout", "2", cwd=tmp_path)
+    server.wait_ready()
+    params = FASTCGI_PARAMS.replace("fastcgi_param", f"{protocol}_param").splitlines()
+    shown = "\n".join(line for line in params if "CONTENT_LENGTH" not in line)
+    if protocol == "scgi":
+        shown += "\nscgi_param SCGI 1;"
+    if announced:
+        shown += f"\n{protocol}_param CONTENT_LENGTH {announced};"
+    front = nginx(f"""
+        server {{
+            listen 127.0.0.1:PORT;
+            location / {{
+                {shown}
+                {protocol}_pass 127.0.0.1:{port};
+                {protocol}_pass_request_body off;
+            }}
+        }}
+    """)
+    assert http.get(front.address, "/pid", "POST", body=b"hello").status == status
+    if said:
+        server.wait_line(said)

@@ -9,10 +9,13 @@ where it is compiled.  Every function takes raw non-blocking descriptors.
 * Anything else that is wrong is raised as OSError.
 """
 
+import fcntl
 import os
 import select
 import socket
 import struct
+import sys
+import termios
 
 try:
     import cython
@@ -90,7 +93,10 @@ def close_fd(fd: int) -> None:
 
 def asks(fd: int) -> bool:
     """Whether something that was sent waits in the kernel."""
-    whole = socket.socket(fileno=fd)
+    try:
+        whole = socket.socket(fileno=fd)
+    except OSError:
+        return False
     try:
         return bool(whole.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except OSError:
@@ -112,6 +118,16 @@ def peer_state(fd: int) -> int:
         if events & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
             return 2
         return 1 if events & select.POLLRDHUP else 0
+
+
+def unsent(fd: int) -> int:
+    """Octets that the kernel holds for the peer; 0 where it cannot say."""
+    held = bytearray(4)
+    try:
+        fcntl.ioctl(fd, termios.TIOCOUTQ, held)
+    except OSError:
+        return 0
+    return int.from_bytes(held, sys.byteorder)
 
 
 def half_close(fd: int) -> None:

@@ -54,8 +54,8 @@ cdef class Answerer:
         last="unsigned long long", now="unsigned long long",
     )
     cpdef int iterate(self, Connection conn) except -1
-    @cython.locals(gone=bint)
-    cdef bint _left(self, Connection conn, Exchange exchange) except -1
+    @cython.locals(gone=bint, state=int)
+    cdef bint _left(self, Connection conn, Exchange exchange, bint probing) except -1
     @cython.locals(body=bytes, head=bytes)
     cdef _whole(self, Connection conn, Exchange exchange, object result)
     cdef bint _file(self, Connection conn, Exchange exchange, object wrapper) except -1
@@ -74,4 +74,3 @@ cdef class Answerer:
     cdef int _failed(self, Connection conn, object error) except -1
     cdef int _report_failure(self, Connection conn, object error) except -1
     cdef int _no_application(self, Connection conn) except -1
-    cdef _internal_error(self, Connection conn)

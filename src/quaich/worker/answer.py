@@ -30,12 +30,12 @@ from quaich.log.server import Log
 from quaich.stats.scoreboard import EXCEPTIONS, LANE_WRITE_ERRORS, REQUESTS, SENT, Slot
 from quaich.sys.clock import micros
 from quaich.sys.io import abort_on_close, finish_on_close, peer_state
-from quaich.wire.reply import CGI_OPENING, OPENING
 from quaich.worker.connection import Connection, Region
 from quaich.worker.failure import Failures
 from quaich.worker.intake import start_over
 from quaich.worker.outbox import flush, push, push_both, push_end, put_region, vanished
 from quaich.worker.record import Recorder, describe
+from quaich.worker.refusals import fail
 from quaich.worker.routes import KEY as ROUTE
 from quaich.worker.routes import Routes
 from quaich.wsgi.call import Exchange, Stamp
@@ -240,7 +240,7 @@ class Answerer:
                     self.slot.pause(conn.home, conn.app_ended)
                     return SUSPEND
                 now = micros()
-                if now - last > SLOW and self._left(conn, exchange):
+                if now - last > SLOW and self._left(conn, exchange, not piece):
                     # The kernel took the piece, if there was one, but nobody reads it.
                     conn.gone = True
                     break
@@ -252,9 +252,14 @@ class Answerer:
             return self._failed(conn, error)
         return self.app_done(conn)
 
-    def _left(self, conn: Connection, exchange: Exchange) -> bool:
+    def _left(self, conn: Connection, exchange: Exchange, probing: bool) -> bool:
+        """Whether the client is gone; ``probing`` that nothing was sent to it that would tell."""
         if exchange.begun or exchange.opened:
-            return peer_state(conn.fd) == 2
+            state = peer_state(conn.fd)
+            if probing and state == 1 and conn.address and exchange.can_probe():
+                push(conn, exchange.probe())
+                state = 2 if conn.gone else peer_state(conn.fd)
+            return state == 2
         gone = vanished(conn)
         exchange.opened = conn.opened
         conn.opened = False
@@ -461,7 +466,7 @@ class Answerer:
             if conn.out is not None:
                 conn.out.clear()
         else:
-            self._internal_error(conn)
+            fail(conn, self.signature())
         self._close_result(conn)
         return self.app_done(conn)
 
@@ -473,19 +478,5 @@ class Answerer:
     def _no_application(self, conn: Connection) -> int:
         self.log.error("no python application found, check your startup logs for errors")
         conn.unserved = True
-        self._internal_error(conn)
+        fail(conn, self.signature())
         return self.app_done(conn)
-
-    def _internal_error(self, conn: Connection) -> None:
-        exchange = conn.exchange
-        assert exchange is not None
-        stamp = self.signature()
-        page = conn.refusal(500, "Internal Server Error", exchange.is_head, stamp)
-        exchange.head = None
-        exchange.begun = True
-        exchange.framing = 0
-        exchange.close = True
-        exchange.head_size = len(page)
-        if exchange.opened:
-            page = page[len(CGI_OPENING if exchange.cgi else OPENING) :]
-        push(conn, page)

@@ -63,10 +63,12 @@ cdef class Connection:
     cdef public list body
     cdef public long long body_size
     cdef public double body_began
+    cdef public double heard
     cdef public object spool
     cdef public object out
     cdef public Py_ssize_t out_offset
     cdef public Py_ssize_t out_size
+    cdef public Py_ssize_t queued
     cdef public Exchange exchange
     cdef public object result
     cdef public object iterator

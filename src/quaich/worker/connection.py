@@ -19,7 +19,6 @@ from quaich.sys.io import Acceptor
 from quaich.wire.chunked import ChunkedDecoder
 from quaich.wire.fastcgi import Responder
 from quaich.wire.http1 import Head
-from quaich.wire.reply import refusal
 from quaich.wsgi.call import Exchange
 
 if not cython.compiled:
@@ -116,16 +115,16 @@ class Connection:
 
     ``seen`` is how much of ``buffer`` was searched for the end of a head; ``served`` how many
     requests were answered; ``unread`` how much of the request stays in the kernel; ``missing`` the
-    octets of a body still to come; ``out`` what the kernel did not take yet, ``out_offset`` how
-    much of its first item it took; ``iterator`` an application's reply that is not exhausted,
+    octets of a body still to come; ``heard`` when octets of it came last; ``out`` what the kernel
+    did not take yet, ``out_offset`` how much of its first item it took; ``queued`` what the kernel
+    was seen to hold for the client; ``iterator`` an application's reply that is not exhausted,
     ``context`` and ``home`` the context and the thread it began in; ``suspended`` that it waits
     with that iterator; ``gone`` that the client cannot be reached any more, ``broken`` that it was
     the application that broke off; ``hung`` that it was reported to send no more; ``opened`` that
     the first octets of its next reply are sent; ``guarded`` that its close is an error to the
-    client, whoever closes; ``unserved`` that there was no application for the
-    request; ``layer`` what encodes all that is sent, None where nothing has to be, ``fastcgi`` the
-    same where that is it; ``filter`` reads before the protocol; ``variables`` are for the environ
-    of every request.
+    client, whoever closes; ``unserved`` that there was no application for the request; ``layer``
+    what encodes all that is sent, None where nothing has to be, ``fastcgi`` the same where that is
+    it; ``filter`` reads before the protocol; ``variables`` are for the environ of every request.
     """
 
     def __init__(self, fd: int, door: Door, address: str, port: int, writer: Writer) -> None:
@@ -157,10 +156,12 @@ class Connection:
         self.body: list[bytes] | None = None
         self.body_size = 0
         self.body_began = 0.0
+        self.heard = 0.0
         self.spool: Any = None
         self.out: deque[bytes | Region] | None = None
         self.out_offset = 0
         self.out_size = 0
+        self.queued = 0
         self.exchange: Exchange | None = None
         self.result: Any = None
         self.iterator: Iterator[bytes] | None = None
@@ -185,13 +186,6 @@ class Connection:
         self.address = address
         self.port = port
         self.trusted = address == "" or address.startswith("127.") or address == "::1"
-
-    def refusal(self, status: int, detail: str, is_head: bool, stamp: bytes) -> bytes:
-        """A whole reply that refuses a request, as this connection's protocol has replies."""
-        page = refusal(status, detail, is_head, stamp if self.http else b"")
-        if self.door.cgi and (self.fastcgi is None or self.fastcgi.request):
-            return b"Status: " + page.removeprefix(b"HTTP/1.1 ")
-        return page
 
     def is_home(self) -> bool:
         """This and the next make the connection the sink of its exchange."""

@@ -143,6 +143,7 @@ class Gate:
             conn.deadline += length
             if conn.body_began:
                 conn.body_began += length
+                conn.heard += length
         self.next_sweep += length
         self.paused = False
         self.unusual = self.halted or self.leaving

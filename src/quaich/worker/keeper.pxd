@@ -22,9 +22,7 @@ cdef class Keeper(Gate):
     cdef readonly double gateway_timeout
     cdef readonly list lanes
     cdef readonly double now
-    cdef double resume_at
     cdef readonly bint doors_shut
-    cdef double starved_logged
     cdef readonly long long dropped
     cdef int shown
 
@@ -38,8 +36,8 @@ cdef class Keeper(Gate):
     cdef double _stall(self, Connection conn) except? -1.0
     @cython.locals(conn=Connection)
     cdef _hand_over(self, double now)
-    cdef _starved(self, object error)
-    cdef bint _is_old(self, Connection conn) except -1
+    @cython.locals(waits=Py_ssize_t, earned=double)
+    cdef _watch_reading(self, Connection conn)
     @cython.locals(conn=Connection, due=double)
     cdef _sweep(self, double now)
     cdef _expire(self, Connection conn)

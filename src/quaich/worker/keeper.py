@@ -10,7 +10,6 @@ lounge, from which the others take them; what is in the middle of a request is f
 It reads nothing and calls no application.
 """
 
-import errno
 import time
 from collections import deque
 
@@ -22,25 +21,30 @@ except ImportError:
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
 from quaich.stats.scoreboard import DROPPED, LANE_READ_ERRORS, PARKED
-from quaich.sys.io import Poller, abort_on_close, asks, close_fd, half_close, receive, send
+from quaich.sys.io import (
+    Poller,
+    abort_on_close,
+    asks,
+    close_fd,
+    half_close,
+    receive,
+    send,
+    unsent,
+)
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door
 from quaich.worker.gate import Gate
 from quaich.worker.handover import Handover
 from quaich.worker.intake import drop_spool
 from quaich.worker.record import Shelf
+from quaich.worker.refusals import advice, refuse
+from quaich.worker.scarcity import PACE
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD, LINGER, REPLY
 
 LINGER_SECONDS = 3.0
 """How long a refused client may go on sending before its connection is closed on it."""
-
-PATIENCE = 2.0
-"""Seconds in which a client that has sent nothing yet is not idle."""
-
-PAUSE = 0.5
-"""Seconds without accepting after descriptors ran out; nginx waits as long."""
 
 IDLE_LEAVE = 1.0
 """When a worker leaves and nobody stays: seconds in which an idle keep-alive connection may still
@@ -89,9 +93,7 @@ class Keeper(Gate):
         self.gateway_timeout = gateway_timeout
         self.lanes = [Lane(index) for index in range(threads)]
         self.now = 0.0
-        self.resume_at = 0.0
         self.doors_shut = False
-        self.starved_logged = -1e9
         self.dropped = 0
         self.shown = 0
 
@@ -195,46 +197,22 @@ class Keeper(Gate):
                 self.leave_began = now
             self._hand_over(now)
 
-    def _starved(self, error: OSError) -> None:
-        """Out of descriptors or memory: wait a moment, and let idle clients make room."""
-        if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-            # Another thread may have let go of the socket meanwhile.
-            if error.errno != errno.EPERM and not self.doors_shut:
-                self.log.error(f"accept failed: {error.strerror}")
-            return
-        self.stop_accepting()
-        self.resume_at = self.now + PAUSE
-        if self.now - self.starved_logged > 10:
-            self.starved_logged = self.now
-            self.log.error(
-                f"accept failed: {error.strerror}; accepting pauses for {PAUSE} s at a time and "
-                "idle connections are closed (raise the limit of open files)"
-            )
-        waiting = [conn for conn in list(self.table.values()) if conn.state == HEAD]
-        idle = [conn for conn in waiting if not conn.buffer and (conn.served or self._is_old(conn))]
-        if not idle:
-            # Only a slow head takes so long, and it would go on for as long as it likes.
-            idle = [conn for conn in waiting if conn.buffer and self._is_old(conn)]
-        idle.sort(key=_deadline)
-        # An eighth, and half of a few: who waits to be accepted should not have to wait for long.
-        for conn in idle[: max(1, len(idle) // 8, min(len(idle) // 2, 8))]:
-            if self._claim(conn):
-                if conn.buffer:
-                    self._drop(conn)
-                else:
-                    self._part(conn)
-
-    def _is_old(self, conn: Connection) -> bool:
-        """Whether a client has had the time to send its first request."""
-        return conn.deadline - self.now < self._stall(conn) - PATIENCE
+    def _watch_reading(self, conn: Connection) -> None:
+        """Give a client more time that reads of what the kernel holds for it: there is room for the
+        next piece only when a good part of that has left.  As much as it reads, at the pace that an
+        upload has to keep: who takes an octet a minute has stopped reading."""
+        waits = unsent(conn.fd)
+        if waits < conn.queued:
+            earned = (conn.queued - waits) / PACE
+            conn.deadline = min(conn.deadline + earned, self.now + self._stall(conn))
+        conn.queued = waits
 
     def _sweep(self, now: float) -> None:
-        """Once a second: act on deadlines that have passed, and on a pause that is over."""
+        """Once a second: act on deadlines that have passed."""
         self._show()
-        if self.resume_at and self.now >= self.resume_at:
-            self.resume_at = 0.0
-            self.start_accepting()
         for conn in list(self.table.values()):
+            if conn.state == REPLY:
+                self._watch_reading(conn)
             due = conn.deadline
             if self.leaving and not self.handing and conn.state == HEAD and not conn.buffer:
                 due = min(due, self.leave_began + IDLE_LEAVE)
@@ -249,6 +227,8 @@ class Keeper(Gate):
         # would be taken for the answer to the next one.
         if state == BODY or (state == HEAD and conn.http and conn.buffer.strip(b"\r\n")):
             what = "body" if state == BODY else "head"
+            if state == BODY and not conn.http and conn.fastcgi is None and not conn.body_size:
+                self.log.warning(f"nothing came of an announced request body: {advice(conn)}")
             self._refuse(conn, ProtocolError(408, f"the request {what} took too long"))
         elif state == REPLY:
             self.log.warning(
@@ -269,12 +249,8 @@ class Keeper(Gate):
             self.log.warning(f"refused {conn.door.name} {conn.address or '-'}: {error.reason}")
         self.dropped += 1
         self.answerer.slot.add(DROPPED, 1)
-        is_head = conn.head is not None and conn.head.is_head
-        page = conn.refusal(error.status, error.reason, is_head, self.answerer.signature())
-        if conn.layer is not None:
-            page = conn.layer.last(page)
         try:
-            send(conn.fd, page, 0)
+            send(conn.fd, refuse(conn, error, self.answerer.signature()), 0)
         except OSError:
             self._drop(conn)
             return -1
@@ -313,6 +289,9 @@ class Keeper(Gate):
                 # A child that the application forked may hold a copy of the descriptor; then
                 # closing alone would leave it in the epoll, reporting for ever.
                 self.poller.remove(conn.fd)
+        except OSError as error:
+            self.log.error(f"close failed: {error.strerror}")
+        try:
             close_fd(conn.fd)
         except OSError as error:
             self.log.error(f"close failed: {error.strerror}")
@@ -344,7 +323,3 @@ class Keeper(Gate):
             _, conn = self.table.popitem()
             self._drop(conn)
         self.shut()
-
-
-def _deadline(conn: Connection) -> float:
-    return conn.deadline

@@ -18,7 +18,6 @@ cpdef enum:
 
 
 cdef class Engine(Reader):
-    cdef readonly double idle_timeout
     cdef object on_signal
     cdef readonly unsigned long long clock
     cdef int turns
@@ -42,7 +41,9 @@ cdef class Engine(Reader):
     @cython.locals(conn=Connection, another=Connection, more=int)
     cdef _accept(self, Door door, Lane lane)
     cdef _look(self, Connection conn, Lane lane)
-    @cython.locals(conn=Connection, accepted=tuple, address=str, fd=int, acceptor=Acceptor)
+    @cython.locals(conn=Connection, accepted=tuple, address=str, fd=int, acceptor=Acceptor,
+        again=bint,
+    )
     cdef Connection _accepted(self, Door door)
     @cython.locals(conn=Connection, door=Door)
     cdef _shut_doors(self)

@@ -189,7 +189,9 @@ class Engine(Reader):
             timeout = 0
         elif self.leaving:
             timeout = 50
-        elif self.table or self.resume_at:
+        elif self.resume_at:
+            timeout = max(int((self.resume_at - self.now) * 1000) + 1, 1)
+        elif self.table:
             timeout = 1000
         else:
             timeout = self._longest(lane)
@@ -238,11 +240,14 @@ class Engine(Reader):
         longer the more there are.  But who serves few, or long requests, leaves the others to the
         other workers, and to the kernel, where they outlive a request that kills.
         """
+        if not self.accepting:
+            # Another thread has stopped it since the kernel told of somebody.
+            return
         more = min(self.turns, NEWCOMERS)
         self.turns = 0
         conn = self._accepted(door)
         if conn is not None:
-            while more > 0:
+            while more > 0 and self.accepting:
                 another = self._accepted(door)
                 if another is None:
                     break
@@ -264,15 +269,21 @@ class Engine(Reader):
                 lane.suspects -= 1
 
     def _accepted(self, door: Door) -> Connection | None:
-        try:
-            acceptor = door.acceptor
-            accepted = acceptor.accept()
-        except OSError as error:
-            self._starved(error)
-            return None
+        again = False
+        while True:
+            try:
+                acceptor = door.acceptor
+                accepted = acceptor.accept()
+                break
+            except OSError as error:
+                if not self._starved(error, again):
+                    return None
+                again = True
         if accepted is None:
             return None
         fd, address, port = accepted
+        if fd + self.above >= self.scarce_from:
+            fd = self._spare(fd)
         conn = Connection.__new__(Connection)
         conn.open(fd, door, address, str(port), self.answerer)
         conn.deadline = self.now + (self.http_timeout if door.http else self.gateway_timeout)
@@ -304,7 +315,7 @@ class Engine(Reader):
         try:
             conn = self.handover.take(self.now)
         except OSError as error:
-            self._starved(error)
+            self._starved(error, True)
             return False
         if conn is None:
             return False

@@ -3,14 +3,14 @@ from quaich.sys.io cimport receive, send
 from quaich.wire.fastcgi cimport Responder
 from quaich.worker.connection cimport BODY, HEAD, Connection
 from quaich.worker.intake cimport Intake
-from quaich.worker.keeper cimport Keeper
+from quaich.worker.usher cimport Usher
 
 cpdef enum:
     READ = 16384
     READ_BODY = 262144
 
 
-cdef class Reader(Keeper):
+cdef class Reader(Usher):
     cdef readonly Intake intake
 
     cdef bytes _receive(self, Connection conn)

@@ -16,8 +16,9 @@ from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
 from quaich.worker.intake import Intake
-from quaich.worker.keeper import Keeper
+from quaich.worker.scarcity import PACE
 from quaich.worker.spool import Room
+from quaich.worker.usher import Usher
 
 if not cython.compiled:
     from quaich.worker.connection import BODY, HEAD
@@ -28,12 +29,8 @@ if not cython.compiled:
     READ_BODY = 262144
     """And for a body, of which more is sure to come."""
 
-BODY_RATE = 500
-"""Octets a second that a body must bring on average, after the timeout it has anyway; Apache's
-RequestReadTimeout asks the same."""
 
-
-class Reader(Keeper):
+class Reader(Usher):
     """Reads for one worker; ``intake`` makes requests of what it reads."""
 
     def __init__(
@@ -157,6 +154,11 @@ class Reader(Keeper):
 
     def _body_deadline(self, conn: Connection) -> None:
         timeout = self.http_timeout if conn.http else self.gateway_timeout
+        if not conn.http and conn.body_size == 0:
+            # One that was announced and is not passed on never comes, and a front that waits as
+            # long as this server would tell nobody why.
+            timeout /= 2
         if conn.body_began == 0.0:
             conn.body_began = self.now
-        conn.deadline = conn.body_began + timeout + conn.body_size / BODY_RATE
+        conn.heard = self.now
+        conn.deadline = conn.body_began + timeout + conn.body_size / PACE

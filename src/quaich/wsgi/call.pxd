@@ -36,6 +36,7 @@ cdef class Exchange:
     cdef public str complaint
     cdef public bint cgi
     cdef public bint delimited
+    cdef public bint probed
 
     cdef open(self, object sink, bint http, int minor, bint keep_alive, bint is_head, Stamp stamp)
     @cython.locals(head=ReplyHead, added=int, date=bytes, start=Start)
@@ -47,6 +48,8 @@ cdef class Exchange:
     cpdef bytes framed(self, bytes data)
     @cython.locals(out=bytes)
     cpdef bytes finish(self)
+    cpdef bint can_probe(self) except -1
+    cpdef bytes probe(self)
     cpdef check_promise(self)
     cpdef bint whole(self) except -1
     cpdef bint broken(self) except -1

@@ -81,8 +81,8 @@ class Exchange:
     where the front frames the reply; ``close`` whether the connection ends after this reply;
     ``opened`` that its first octets were sent already; ``over`` that nothing may be added any more;
     ``cgi`` that it is a CGI reply, and ``delimited`` that the protocol tells where one ends whose
-    length is not known; ``switches`` counts the pieces that the application gave, as uWSGI calls
-    them.
+    length is not known; ``probed`` that the size of the next chunk was begun; ``switches`` counts
+    the pieces that the application gave, as uWSGI calls them.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class Exchange:
         self.complaint = ""
         self.cgi = False
         self.delimited = False
+        self.probed = False
 
     def start_response(
         self,
@@ -240,6 +241,16 @@ class Exchange:
             return out + LAST_CHUNK
         self.check_promise()
         return out
+
+    def can_probe(self) -> bool:
+        """Whether something can be sent that is no part of the body, to learn if it is read."""
+        return self.begun and self.framing == CHUNKED and not self.probed
+
+    def probe(self) -> bytes:
+        """That: a zero that the size of the next chunk, or the last, begins with (RFC 9112, section
+        7.1).  Once for a reply, since a size may have no more than so many digits."""
+        self.probed = True
+        return b"0"
 
     def check_promise(self) -> None:
         """Close after a reply that is shorter than its Content-Length, so that it looks cut."""

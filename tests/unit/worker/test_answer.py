@@ -10,6 +10,7 @@ from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any
 
+import h11
 import pytest
 
 from quaich.stats.scoreboard import EXCEPTIONS, LANE_SINCE, LANE_WRITE_ERRORS, REQUESTS, SENT
@@ -17,7 +18,7 @@ from quaich.worker.answer import ABORT, CLOSE, FLUSH, NEXT, SLOW, SUSPEND
 from quaich.worker.outbox import flush
 from quaich.worker.routes import Routes
 from quaich.wsgi.files import FileWrapper
-from tests.support import gateways, uwsgi
+from tests.support import gateways, http, uwsgi
 from tests.support.desk import DEADLINE, Desk, desk, reset
 
 PLAIN = [("Content-Type", "text/plain")]
@@ -170,18 +171,59 @@ class TestNobodyThere:
             assert data.startswith(b"HTTP/1.1 200 OK\r\n")
             assert body(data) == b"4\r\nlate\r\n0\r\n\r\n"
 
-    def test_who_leaves_when_it_has_begun(self) -> None:
+    @pytest.mark.parametrize("leaves", [reset, socket.socket.close])
+    def test_who_leaves_when_it_has_begun(self, leaves: Callable[[socket.socket], None]) -> None:
         iterable = self.waiting(AssertionError("nobody looked"))
         with desk(giving(iterable), tcp=True) as here:
 
             def application(environ: dict[str, Any], start_response: Any) -> Any:
                 start_response("200 OK", PLAIN)(b"one")
-                reset(here.client)
+                here.received()
+                leaves(here.client)
                 return iterable
 
             here.answerer.application = application
             assert here.ask() == ABORT
             assert iterable.closed == 1
+            assert not here.log.lines
+
+    @pytest.mark.parametrize("last", [[b"late"], []])
+    def test_who_only_sends_no_more_when_it_has_begun(self, last: list[bytes]) -> None:
+        """The size of the next chunk begins with a zero, once, whatever becomes of it."""
+
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            start_response("200 OK", PLAIN)(b"one")
+            here.client.shutdown(socket.SHUT_WR)
+            return self.waiting(*last)
+
+        with desk(application, tcp=True) as here:
+            assert here.ask() == NEXT
+            data = here.received()
+            late = b"04\r\nlate\r\n0" if last else b"00"
+            assert body(data) == b"3\r\none\r\n" + late + b"\r\n\r\n"
+            assert http.parse(data).body == b"one" + b"".join(last)
+            connection = h11.Connection(h11.CLIENT)
+            connection.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
+            connection.send(h11.EndOfMessage())
+            connection.receive_data(data)
+            events = []
+            while not events or type(events[-1]) is not h11.EndOfMessage:
+                events.append(connection.next_event())
+            pieces = [bytes(each.data) for each in events if type(each) is h11.Data]
+            assert b"".join(pieces) == b"one" + b"".join(last)
+
+    def test_where_nothing_can_be_sent_it_is_answered(self) -> None:
+        """Where the length is promised each octet counts."""
+        iterable = self.waiting(b"late")
+
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            start_response("200 OK", [("Content-Length", "7")])(b"one")
+            here.client.shutdown(socket.SHUT_WR)
+            return iterable
+
+        with desk(application, tcp=True) as here:
+            assert here.ask() == NEXT
+            assert body(here.received()) == b"onelate"
 
 
 class TestUntilClose:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import select
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,9 @@ import pytest
 from quaich.stats.scoreboard import DROPPED, LANE_READ_ERRORS, PARKED
 from quaich.sys.io import Acceptor
 from quaich.worker import keeper, loop
-from quaich.worker.connection import Connection
+from quaich.worker.connection import BODY, Connection
 from quaich.worker.lounge import open_pair
-from tests.support import uwsgi
+from tests.support import gateways, uwsgi
 from tests.support.desk import (
     DEADLINE,
     GET,
@@ -80,6 +82,65 @@ class TestTime:
             assert data is not None
             assert data.startswith(b"HTTP/1.1 408 ")
             assert "refused test -: the request body took too long" in here.log.text
+
+    @pytest.mark.parametrize("protocol", ["uwsgi", "scgi"])
+    def test_a_front_that_announces_a_body_and_passes_none_on(self, protocol: str) -> None:
+        """It is told before it gives up itself, and the log says what to do about it."""
+        variables = uwsgi.variables("/", "POST", 9)
+        if protocol == "uwsgi":
+            head = uwsgi.packet(variables)
+        else:
+            del variables["CONTENT_LENGTH"]
+            head = gateways.scgi(variables, bytes(9))[:-9]
+        with hall(hello, protocol=protocol, timeout=2.0) as here:
+            began = time.monotonic()
+            client, slow = here.client(head), here.client(head + b"a")
+            conns = here.parked(2)
+            wait_until(lambda: all(each.state == BODY for each in conns), DEADLINE, "both heads")
+            times = sorted(each.deadline - each.body_began for each in conns)
+            assert times == pytest.approx([1.0, 2.0 + 1 / 500])
+            data = ended(client)
+            assert data is not None
+            assert b" 408 " in data.splitlines()[0]
+            assert time.monotonic() - began < 5.0
+            assert ended(slow)
+            advice = "uwsgi_param CONTENT_LENGTH" if protocol == "uwsgi" else "let it pass bodies"
+            assert here.log.text.count("nothing came of an announced request body") == 1
+            assert advice in here.log.text
+
+    def test_who_reads_what_the_kernel_holds_has_more_time(self) -> None:
+        """Of that a good part has to leave before there is room for more."""
+        size = 20_000_000
+
+        def much(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [("Content-Length", str(size))])
+            return [bytes(size)]
+
+        with hall(much, timeout=1.0) as here:
+            client = here.client(GET)
+            wait_until(lambda: any(c.out_size for c in here.parked()), DEADLINE, "it is parked")
+            [conn] = here.parked()
+            waited, until = conn.out_size, conn.deadline + 1.2
+            while conn.deadline < until and here.engine.table:
+                assert client.recv(65536)
+                select.select([], [], [], 0.2)
+            assert conn.out_size == waited
+            assert here.log.text == ""
+            here.log.wait("client too slow")
+            here.parked(0)
+
+    def test_who_reads_next_to_nothing_has_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        held = iter(range(1_000_000, 0, -100))
+        monkeypatch.setattr(keeper, "unsent", lambda fd: next(held))
+
+        def much(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [bytes(20_000_000)]
+
+        with hall(much, timeout=1.0) as here:
+            here.client(GET)
+            here.log.wait("client too slow")
+            assert 1_000_000 - next(held) < 500
 
 
 class TestRefusals:
@@ -242,11 +303,12 @@ class TestTwoThreads:
             conns = list(here.engine.table.values())
             for conn in conns:
                 conn.served = 1
+                conn.deadline -= 0.5
             conns[0].deadline -= 2.0
             conns[-1].deadline -= 1.0
             here.client()
             here.log.wait("accept failed")
-            here.parked(8)
+            here.parked(9)
             assert taken == [conns[-1]]
             os.close(taken[0].fd)
 

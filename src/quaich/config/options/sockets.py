@@ -305,7 +305,8 @@ OPTIONS = (
         "socket-timeout",
         kinds.seconds(1),
         "sockets",
-        "seconds a uwsgi client may take to send its request, or to take its response",
+        "seconds a uwsgi client may take to send its request (half to begin its body) or take its "
+        "response",
         short="z",
         default=60,
         relation=DIFFERS,
