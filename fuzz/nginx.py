@@ -7,7 +7,7 @@ from pathlib import Path
 import common
 
 from quaich.config.base import ListenSpec
-from quaich.config.codes import CODES
+from quaich.config.codes.table import CODES
 from quaich.nginx.lint import lint
 from quaich.nginx.lintmodel import App, Facts
 from quaich.nginx.tree import Texts, dumped, parse

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quaich.config.codes import CODES
+from quaich.config.codes.table import CODES
 from tests.conftest import StartServer
 from tests.support.http import get
 from tests.support.processes import wait_until

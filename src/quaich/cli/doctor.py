@@ -9,7 +9,7 @@ from quaich.cli import find, procs, words
 from quaich.cli.checkreport import Report, as_json, as_text
 from quaich.cli.output import show
 from quaich.cli.setup import command, places
-from quaich.config.codes import CODES
+from quaich.config.codes.table import CODES
 from quaich.deploy.layout import Layout, SitePaths, layout
 from quaich.errors import QuaichError, UsageError
 from quaich.machine import advice, checks, examine, look, plan

@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from quaich.config.codes import CODES
 from quaich.config.codes.row import Code
+from quaich.config.codes.table import CODES
 from quaich.config.help import status
 from quaich.config.options import BY_LONG_NAME, TABLE
 from quaich.config.options.row import NO_ARGUMENT, OPTIONAL, Option

@@ -160,6 +160,8 @@ def _start(argv: list[str], door: str) -> tuple[int, str]:
     # This process does its part while the other does.
     from quaich.master.run import start
 
+    # And nobody needs to look at it later, which would also write to all of it.
+    gc.freeze()
     gc.enable()
     reading = pending.wait()
     stdin = reading.stdin

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from quaich.config.base import Diagnostic, printable
-from quaich.config.codes import CODES
 from quaich.config.codes.row import ERROR, NOTE, WARNING
+from quaich.config.codes.table import CODES
 from quaich.errors import ConfigError, QuaichError, UsageError
 from quaich.nginx import lintfacts
 from quaich.nginx.lint import lint

@@ -5,8 +5,8 @@ Every name of uWSGI's is on exactly one page of ``docs/reference/options`` with 
 
 from collections import Counter
 
-from quaich.config.codes import CODES
 from quaich.config.codes.row import Code
+from quaich.config.codes.table import CODES
 from quaich.config.help import status
 from quaich.config.options import TABLE
 from quaich.config.options.row import (

@@ -6,6 +6,7 @@ is a fork instead, where that makes no difference to the application; see ``like
 """
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -50,9 +51,11 @@ def _live(bootstrap: Bootstrap, first: bool) -> NoReturn:
         python = _other_python(bootstrap.config)
         if first and python is None and likeness.possible():
             likeness.assume(bootstrap.descriptors())
+            gc.disable()
             # A master does without this in its memory.
             from quaich.worker import zygote
 
+            gc.enable()
             try:
                 zygote.begin(bootstrap)
             except BaseException:

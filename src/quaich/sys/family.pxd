@@ -5,17 +5,15 @@ cdef extern from "Python.h":
 
 cdef extern from "errno.h":
     int c_errno "errno"
-    int EINTR, ECHILD
+    int EINTR, ECHILD, ENOMEM
 
-cdef extern from "fcntl.h":
-    int O_CLOEXEC
+cdef extern from "stdlib.h":
+    void *malloc(size_t size) nogil
+    void free(void *memory) nogil
 
 cdef extern from "unistd.h":
-    int pipe2(int *fds, int flags) nogil
     int c_fork_ "fork"() nogil
-    int close(int fd) nogil
-    ssize_t read(int fd, void *buffer, size_t size) nogil
-    ssize_t write(int fd, const void *buffer, size_t size) nogil
+    int c_vfork "vfork"() nogil
     void _exit(int status) nogil
 
 cdef extern from "dlfcn.h":
@@ -43,42 +41,32 @@ cdef inline void c_release_memory() noexcept:
 
 
 cdef inline int c_fork_away(int count, list pids):
-    cdef int fds[2]
+    cdef int *born = <int *> malloc(count * sizeof(int))
     cdef int between, child, index, failure
-    cdef ssize_t size
-    if pipe2(fds, O_CLOEXEC) < 0:
-        failure = c_errno
+    if born == NULL:
         for index in range(count):
-            pids.append(-failure)
+            pids.append(-ENOMEM)
         return -1
+    for index in range(count):
+        # One that is killed in between tells nothing more.
+        born[index] = -ECHILD
     PyOS_BeforeFork()
-    between = c_fork_()
+    # The one in between needs no memory of its own: this process waits, and reads what it wrote.
+    between = c_vfork()
     if between == 0:
         # Nothing of Python runs in this one.
         for index in range(count):
             child = c_fork_()
             if child == 0:
-                close(fds[0])
-                close(fds[1])
                 PyOS_AfterFork_Child()
                 return index
-            if child < 0:
-                child = -c_errno
-            write(fds[1], &child, sizeof(child))
+            born[index] = child if child > 0 else -c_errno
         _exit(0)
-    # One that is killed in between tells nothing more.
-    failure = c_errno if between < 0 else ECHILD
+    failure = c_errno
     PyOS_AfterFork_Parent()
-    close(fds[1])
     for index in range(count):
-        size = 0
-        if between > 0:
-            with nogil:
-                size = read(fds[0], &child, sizeof(child))
-                while size < 0 and c_errno == EINTR:
-                    size = read(fds[0], &child, sizeof(child))
-        pids.append(child if size == sizeof(child) else -failure)
-    close(fds[0])
+        pids.append(born[index] if between > 0 else -failure)
+    free(born)
     if between > 0:
         with nogil:
             # Where the application ignores SIGCHLD the call fails, after it has waited.

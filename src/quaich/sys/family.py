@@ -1,7 +1,8 @@
 """Children and parents: a fork whose child belongs to a grandparent, what goes before, prctl(2).
 
 All have a half in C, for the sake of memory: every object that is touched between a fork and its
-end is on a page that is copied, and the interpreter touches many for a call.
+end is on a page that is copied, and the interpreter touches many for a call.  In C the process in
+between has no memory of its own (vfork), which would be as much to make as that of a child.
 """
 
 import errno

@@ -299,12 +299,13 @@ class Zygote:
         poller.register(self._channel, select.POLLIN)
         poller.register(self._bootstrap.lifeline, select.POLLIN)
         asked: list[messages.Fork] = []
+        several = False
         while True:
-            # The first that is asked for is not kept waiting for the others.
-            ready = [fd for fd, _ in poller.poll(0 if asked else None)]
+            ready = [fd for fd, _ in poller.poll(0 if several else None)]
             if not ready:
-                self._fork(asked)
-                asked = []
+                if asked:
+                    self._fork(asked)
+                asked, several = [], False
                 continue
             packet = b""
             fds: list[int] = []
@@ -318,8 +319,12 @@ class Zygote:
                 self._clean_up()
                 return 0
             message = messages.decode(packet)
-            if isinstance(message, messages.Fork):
+            if isinstance(message, messages.Fork) and several:
                 asked.append(message)
+            elif isinstance(message, messages.Fork):
+                # The first that is asked for is not kept waiting for the others.
+                self._fork([message])
+                several = True
             elif isinstance(message, messages.Refork):
                 self._refork(message, fds)
             for fd in fds:

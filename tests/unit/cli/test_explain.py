@@ -3,7 +3,7 @@
 import pytest
 
 from quaich.cli.explain import run
-from quaich.config.codes import CODES
+from quaich.config.codes.table import CODES
 from quaich.config.help import status
 from quaich.config.options import BY_LONG_NAME
 from quaich.errors import UsageError

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from quaich.config.codes import CODES, diagnose
+from quaich.config.codes import diagnose
 from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
+from quaich.config.codes.table import CODES
 
 SOURCE = Path(__file__).parents[3] / "src" / "quaich"
 USED = {

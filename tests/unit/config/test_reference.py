@@ -2,7 +2,7 @@
 
 import re
 
-from quaich.config.codes import CODES
+from quaich.config.codes.table import CODES
 from quaich.config.options import TABLE
 from quaich.config.options.row import RELATIONS
 from quaich.config.reference import compatibility, counts, diagnostics, groups, options_page

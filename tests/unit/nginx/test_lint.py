@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from quaich.config.base import ListenSpec
-from quaich.config.codes import CODES, ERROR, NOTE
+from quaich.config.codes import ERROR, NOTE
+from quaich.config.codes.table import CODES
 from quaich.nginx.lint import lint
 from quaich.nginx.lintmodel import App, Facts, seconds, size
 from quaich.nginx.tree import Texts, parse

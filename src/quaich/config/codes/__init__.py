@@ -7,26 +7,10 @@ longer given is not used again.  ``quaich explain`` and the reference page read 
 """
 
 from quaich.config.base import Diagnostic
-from quaich.config.codes import (
-    environment,
-    language,
-    machine,
-    nginx,
-    nginxsite,
-    setup,
-    sources,
-    support,
-)
 from quaich.config.codes.row import ERROR, NOTE, WARNING, Code
 from quaich.patterns import pattern
 
-__all__ = ["CODES", "ERROR", "NOTE", "WARNING", "Code", "diagnose"]
-
-CODES = {
-    row.code: row
-    for module in (setup, language, sources, support, environment, machine)
-    for row in module.CODES
-} | {row.code: row for row in sorted((*nginx.CODES, *nginxsite.CODES), key=lambda row: row.code)}
+__all__ = ["ERROR", "NOTE", "WARNING", "Code", "diagnose"]
 
 _POSITION = pattern(r":([0-9]+)(?::([0-9]+))?$")
 
@@ -39,6 +23,9 @@ def diagnose(
     Line and column are taken from the place (``site.ini:12`` or ``site.json:3:14``); ``key`` is
     the option as it was written.
     """
+    # A server whose configuration gives no reason for one does without the table.
+    from quaich.config.codes.table import CODES
+
     position = _POSITION.search(place)
     line, column = position.groups() if position else (0, 0)
     return Diagnostic(
