@@ -1,4 +1,5 @@
 cimport cython
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
@@ -109,6 +110,24 @@ cdef inline object c_receive(int fd, Py_ssize_t size, int flags):
     if errno == EAGAIN or errno == EINTR:
         return None
     PyErr_SetFromErrno(OSError)
+
+
+cdef inline Py_ssize_t c_receive_into(int fd, object memory, Py_ssize_t offset, Py_ssize_t size) except -2:
+    cdef Py_buffer view
+    cdef ssize_t n
+    PyObject_GetBuffer(memory, &view, PyBUF_WRITABLE)
+    if offset < 0 or size < 0 or size > view.len - offset:
+        PyBuffer_Release(&view)
+        raise ValueError(f"{size} octets at {offset} are not in it")
+    with nogil:
+        n = recv(fd, <char *> view.buf + offset, size, MSG_DONTWAIT)
+    if n < 0 and errno != EAGAIN and errno != EINTR:
+        try:
+            PyErr_SetFromErrno(OSError)
+        finally:
+            PyBuffer_Release(&view)
+    PyBuffer_Release(&view)
+    return n
 
 
 cdef inline Py_ssize_t c_send(int fd, bytes data, Py_ssize_t offset) except -2:
@@ -241,6 +260,7 @@ cdef inline int c_control(int epfd, int operation, int fd, unsigned int mask) ex
 
 cpdef close_fd(int fd)
 cpdef object receive(int fd, Py_ssize_t size)
+cpdef Py_ssize_t receive_into(int fd, object memory, Py_ssize_t offset, Py_ssize_t size) except -2
 cpdef object peek(int fd, Py_ssize_t size)
 cpdef Py_ssize_t send(int fd, bytes data, Py_ssize_t offset) except -2
 cpdef Py_ssize_t send_both(int fd, bytes first, bytes second) except -2

@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import termios
+from typing import Any
 
 try:
     import cython
@@ -37,6 +38,21 @@ def receive(fd: int, size: int) -> bytes | None:
             return os.read(fd, size)
         except (BlockingIOError, InterruptedError):
             return None
+
+
+def receive_into(fd: int, memory: Any, offset: int, size: int) -> int:
+    """Up to so many octets, put into a writable buffer, from ``offset`` on; 0 at the end of the
+    stream, -1 when nothing is here yet."""
+    if cython.compiled:
+        return c_receive_into(fd, memory, offset, size)  # type: ignore[name-defined, no-any-return]
+    else:
+        if not (0 <= size <= len(memory) - offset and offset >= 0):
+            raise ValueError(f"{size} octets at {offset} are not in it")
+        with memoryview(memory) as whole, whole[offset : offset + size] as part:
+            try:
+                return os.readv(fd, (part,))
+            except (BlockingIOError, InterruptedError):
+                return -1
 
 
 def peek(fd: int, size: int) -> bytes | None:

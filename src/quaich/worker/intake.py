@@ -32,7 +32,7 @@ from quaich.wire.http1 import (
 from quaich.wire.scgi import netstring_size, parse_request
 from quaich.wire.uwsgi import packet_size, parse_packet
 from quaich.worker.connection import Connection, Door
-from quaich.worker.spool import Spools, from_start
+from quaich.worker.spool import Spools
 from quaich.wsgi.environ import url_scheme
 
 if not cython.compiled:
@@ -375,9 +375,10 @@ class Intake:
                 return self._aborted(conn)
         if conn.spool is not None:
             try:
-                environ["wsgi.input"] = conn.spool = from_start(conn.spool)
+                conn.spool.seek(0)
             except OSError as error:
                 raise _no_room(error) from error
+            environ["wsgi.input"] = conn.spool
         else:
             body = conn.body
             assert body is not None

@@ -1,5 +1,5 @@
 cimport cython
-from quaich.sys.io cimport receive, send
+from quaich.sys.io cimport receive, receive_into, send
 from quaich.wire.fastcgi cimport Responder
 from quaich.worker.connection cimport BODY, HEAD, Connection
 from quaich.worker.intake cimport Intake
@@ -8,6 +8,7 @@ from quaich.worker.usher cimport Usher
 cpdef enum:
     READ = 16384
     READ_BODY = 262144
+    READ_LARGE = 524288
 
 
 cdef class Reader(Usher):

@@ -11,7 +11,7 @@ except ImportError:
 
 from quaich.errors import ProtocolError
 from quaich.log.server import Log
-from quaich.sys.io import receive, send
+from quaich.sys.io import receive, receive_into, send
 from quaich.worker.answer import Answerer
 from quaich.worker.connection import Connection, Door, Filter
 from quaich.worker.handover import Handover
@@ -28,6 +28,9 @@ if not cython.compiled:
 
     READ_BODY = 262144
     """And for a body, of which more is sure to come."""
+
+    READ_LARGE = 524288
+    """And for one that has a room: what others can wait for, some 50 microseconds."""
 
 
 class Reader(Usher):
@@ -64,17 +67,18 @@ class Reader(Usher):
         """Receive a body straight to its room, all but its last octet; False where it has none, or
         only that is missing, and nothing is received."""
         room = conn.spool
-        most = min(READ_BODY, conn.missing - 1)
+        most = min(READ_LARGE, conn.missing - 1)
         if most <= 0 or conn.filter is not None or type(room) is not Room:
             return False
         try:
-            got = room.fill(conn.fd, most)
+            got = receive_into(conn.fd, room.memory, room.at, most)
         except OSError:
             got = 0
         if got == 0:
             self._drop(conn)
             return True
         if got > 0:
+            room.at += got
             conn.missing -= got
             conn.body_size += got
             self._body_deadline(conn)

@@ -19,8 +19,6 @@ LARGE = 1 << 24
 ROOMS = 2
 """As many bodies come at a time that are no more than that, in most workers."""
 
-# What applications read at a time; as much goes from a room to them without another copy.
-_BLOCK = 1 << 16
 _PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _FREE = getattr(mmap, "MADV_FREE", None)
 _HUGE = getattr(mmap, "MADV_HUGEPAGE", None)
@@ -63,20 +61,18 @@ def _made() -> mmap.mmap:
     return memory
 
 
-def from_start(spool: Any) -> Any:
-    """The whole body in a spool as an application's ``wsgi.input``; OSError as the disk has it."""
-    spool.seek(0)
-    return io.BufferedReader(spool, _BLOCK) if type(spool) is Room else spool
-
-
 class Room(io.RawIOBase):
-    """A body in memory, as a file of at most its ``length``: what is behind that is another's."""
+    """A body in memory, as a file of at most its ``length``: what is behind that is another's.
+
+    Octets can be received straight into ``memory``, from ``at`` on.  Reading is what a
+    ``BufferedReader`` would do with more calls for each piece.
+    """
 
     def __init__(self, spools: Spools, memory: mmap.mmap, length: int) -> None:
         self._spools = spools
-        self._memory = memory
-        self._view = memoryview(memory)[:length]
-        self._at = 0
+        self.memory = memory
+        self._length = length
+        self.at = 0
 
     def readable(self) -> bool:
         """It is."""
@@ -90,49 +86,61 @@ class Room(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        """As of any file."""
-        size = max(0, min(len(buffer), len(self._view) - self._at))
-        buffer[:size] = self._view[self._at : self._at + size]
-        self._at += size
-        return size
+    def write(self, data: Any) -> int:
+        """As of any file; OSError at the end of the room."""
+        end = self.at + len(data)
+        if end > self._length:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.memory[self.at : end] = data
+        self.at = end
+        return len(data)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The same, and as many octets as are asked for, where there are."""
+        start = self.at
+        if size is None or size < 0 or size > self._length - start:
+            size = max(0, self._length - start)
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        self.at = end = start + size
+        return self.memory[start:end]
 
     def readall(self) -> bytes:
         """The same."""
-        data = bytes(self._view[self._at :])
-        self._at = len(self._view)
-        return data
+        return self.read()
 
-    def fill(self, fd: int, most: int) -> int:
-        """Receive up to so many octets into it; 0 at the end of the stream, -1 when none is here
-        yet; OSError."""
-        try:
-            got = os.readv(fd, (self._view[self._at : self._at + most],))
-        except (BlockingIOError, InterruptedError):
-            return -1
-        self._at += got
-        return got
+    def readinto(self, buffer: Any) -> int:
+        """The same."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
-    def write(self, data: Any) -> int:
-        """The same; OSError at the end of the room."""
-        size = min(len(data), len(self._view) - self._at)
-        if size < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._view[self._at : self._at + size] = data
-        self._at += size
-        return size
+    def readline(self, size: int | None = -1) -> bytes:
+        """The same."""
+        end = self._length
+        if size is not None and 0 <= size < end - self.at:
+            end = self.at + size
+        at, step = self.at, 512
+        while at < end:
+            # Looking for it in octets is many times as fast as in the memory itself.
+            piece = self.memory[at : min(at + step, end)]
+            found = piece.find(b"\n")
+            if found >= 0:
+                return self.read(at + found + 1 - self.at)
+            at += len(piece)
+            step = min(2 * step, 1 << 18)
+        return self.read(max(0, end - self.at))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """The same."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._view)}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: self._length}[whence]
         if start + offset < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        self._at = start + offset
-        return self._at
+        self.at = start + offset
+        return self.at
 
     def close(self) -> None:
         """Give the room back; whoever still has the file reads nothing of the next body."""
         if not self.closed:
             super().close()
-            self._view.release()
-            self._spools.give_back(self._memory)
+            self._spools.give_back(self.memory)

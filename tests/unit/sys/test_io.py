@@ -1,6 +1,7 @@
 """The raw socket calls, on real sockets; the same whether compiled or not."""
 
 import errno
+import mmap
 import os
 import select
 import socket
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from quaich.sys.io import Acceptor, Poller, receive, send, send_file
+from quaich.sys.io import Acceptor, Poller, receive, receive_into, send, send_file
 
 
 @pytest.fixture
@@ -55,6 +56,34 @@ class TestReceive:
                 peer.setblocking(False)
                 with pytest.raises(ConnectionResetError):
                     receive(peer.fileno(), size)
+
+
+class TestReceiveInto:
+    def test_what_is_there(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        left, right = pair
+        room = mmap.mmap(-1, 100000)
+        assert receive_into(left.fileno(), room, 5, 50000) == -1
+        right.send(b"hello of the next")
+        assert receive_into(left.fileno(), room, 5, 5) == 5
+        assert room[:15] == b"\0" * 5 + b"hello" + b"\0" * 5
+        assert receive_into(left.fileno(), room, 10, 99990) == 12
+        right.close()
+        assert receive_into(left.fileno(), room, 99999, 1) == 0
+        room.close()
+
+    @pytest.mark.parametrize(("offset", "size"), [(0, 101), (100, 1), (-1, 1), (5, -1), (101, 0)])
+    def test_what_is_no_place_in_it(
+        self, pair: tuple[socket.socket, socket.socket], offset: int, size: int
+    ) -> None:
+        left, right = pair
+        right.send(b"x" * 200)
+        with pytest.raises(ValueError, match=f"{size} octets at {offset} are not in it"):
+            receive_into(left.fileno(), bytearray(100), offset, size)
+
+    def test_an_error(self) -> None:
+        with pytest.raises(OSError) as caught:
+            receive_into(10**6, bytearray(10), 0, 10)
+        assert caught.value.errno == errno.EBADF
 
 
 class TestSend:
