@@ -49,7 +49,7 @@ H11 = (
     ),
     (
         # The end of the line before it is the body's.
-        rb"(?is)\ncontent-length:.*?\r\n\r\n.+?\r\n\r\n[^ \n]+ [^ \n]+ HTTP/1",
+        rb"(?is)\ncontent-length:.*?\r\n\r\n.*?\n\r\n[^ \n]+ [^ \n]+ HTTP/1",
         "takes no empty line before a request line (RFC 9112, 2.2 wants one taken)",
     ),
     (rb"\n[0-9a-fA-F]+[ \t]+;", "takes no space before a chunk extension (RFC 9112, 7.1.1)"),

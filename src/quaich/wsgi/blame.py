@@ -4,6 +4,7 @@ A traceback is shown from the application's first frame on, so that neither quai
 import system's frames stand between a user and their mistake.
 """
 
+import difflib
 import importlib
 import os
 import re
@@ -79,16 +80,12 @@ def callables(module: ModuleType, wanted: str) -> str:
     ]
     if not names:
         return "; it defines no callable"
-    import difflib
-
     names.sort(key=lambda name: -difflib.SequenceMatcher(None, name, wanted).ratio())
     return f"; it has {', '.join(names[:5])}"
 
 
 def near(name: str, known: list[str]) -> str:
     """``; did you mean shop.py?``, or nothing."""
-    import difflib
-
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 

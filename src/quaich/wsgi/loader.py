@@ -9,6 +9,7 @@ As under uWSGI the first application at a mount point stays, and what is not mou
 answered by the one at the root or else by the first that was loaded.
 """
 
+import glob
 import importlib
 import io
 import os
@@ -93,8 +94,6 @@ def _extend_path(config: Config) -> None:
     # Python put the directory of the command, or of where it was started, in front.
     sys.path[:] = [each for each in sys.path if each and each != "."]
     sys.path.insert(0, ".")
-    if config.pythonpath:
-        import glob
     for pattern in config.pythonpath:
         # A pattern that matches nothing is kept: the directory may be made later.
         for path in sorted(glob.glob(pattern), reverse=True) or [pattern]:

@@ -40,6 +40,14 @@ def test_every_difference_that_is_listed_is_one() -> None:
     assert looser == {why for _, why in (*differential.H11, *differential.LLHTTP)}
 
 
+def test_an_empty_line_after_a_body_that_is_one() -> None:
+    """Which a fuzzer wrote."""
+    assert not disagreement(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n\n"
+        b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_mutated_corpus(seed: int) -> None:

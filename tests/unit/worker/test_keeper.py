@@ -184,6 +184,26 @@ class TestRefusals:
             assert reply_from(here.client(GET)).endswith(b"hello")
 
 
+def test_what_the_application_has_closed() -> None:
+    """That it was watched, and that it cannot be closed again, costs two lines in the log."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/close":
+            os.close(conn.fd)
+        return hello(environ, start_response)
+
+    with hall(application) as here:
+        client = here.client()
+        [conn] = here.parked()
+        client.sendall(GET.replace(b"/", b"/close", 1))
+        assert ended(client) == b""
+        here.log.wait("close failed")
+        assert reply_from(here.client(GET)).endswith(b"hello")
+        assert here.log.text.count("close failed: Bad file descriptor") == 2
+        assert "defect" not in here.log.text
+        assert conn not in here.parked()
+
+
 class Between:
     """A key that lies before another in a dict: when the two are compared for the second time, it
     does what another thread may do between two look-ups."""

@@ -183,6 +183,28 @@ class TestLargeBodies:
             wait_until(lambda: conn.missing == self.SIZE - 120000, DEADLINE, "more is read")
             assert conn.deadline == pytest.approx(before + 100000 / PACE)
 
+    def test_what_came_may_be_gone(self) -> None:
+        """Between the kernel's word and its turn."""
+        taken: list[bytes] = []
+        with hall(echo, memory=10) as here:
+            client, conn = self.begin(here, 20000)
+
+            def take(_: Connection, data: bytes) -> bytes:
+                taken.append(os.read(conn.fd, 5))
+                return b""
+
+            here.door.opening = lambda _: Interfering(take)
+            acting = here.client()
+            here.parked(2)
+            here.pause()
+            acting.sendall(b"x")
+            client.sendall(b"other")
+            here.engine.resume()
+            wait_until(lambda: taken, DEADLINE, "it is taken")
+            client.sendall(self.BODY[20000 : self.SIZE])
+            assert taken == [b"other"]
+            assert body(reply_from(client)) == b"/a" + self.BODY[: self.SIZE]
+
     def test_one_that_is_filtered(self) -> None:
         with hall(echo, memory=10) as here:
             here.door.opening = lambda conn: Interfering(lambda conn, data: data)

@@ -68,6 +68,7 @@ def test_nothing_is_claimed_that_was_not_asked_for(monkeypatch: pytest.MonkeyPat
     asked: list[object] = []
     monkeypatch.setattr("os.setpriority", lambda *each: asked.append(each))
     monkeypatch.setattr("resource.setrlimit", lambda *each: asked.append(each))
+    monkeypatch.setattr("quaich.sys.process.memory", lambda: (1 << 20, 1 << 20))
     claim(Config())
     assert asked == []
     claim(Config(prio=3, max_fd=100, limit_as=512))

@@ -124,6 +124,14 @@ class TestLoading:
                 assert log.lines[:2] == ["Traceback", f"error: {error}"]
                 assert "every request gets a 500" in log.lines[2]
 
+    def test_where_memory_ran_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(config: Config) -> Apps:
+            raise self.failing("") from MemoryError()
+
+        monkeypatch.setattr(loader, "load", fail)
+        with pytest.raises(LoadError, match="no module named app; limit-as = 512: memory ran out"):
+            startup.load(Config(limit_as=512), True, Lines())
+
     def test_one_of_several_that_failed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         apps = Apps(print, failed=(self.failing(""),))
         monkeypatch.setattr(loader, "load", lambda config: apps)

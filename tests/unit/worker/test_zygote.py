@@ -68,6 +68,27 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"hello"]
 """
+FORKING = """
+import os
+
+def application(environ, start_response):
+    if os.fork():
+        os.wait()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
+BREAKING = """
+from quaich.errors import QuaichError
+from quaich.worker import zygote
+
+def fail(*arguments):
+    raise QuaichError("broken on purpose")
+
+def application(environ, start_response):
+    zygote.open_doors = fail
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -474,6 +495,25 @@ class TestReforking:
         assert master.serves()
         os.close(board.fd)
 
+    def successor(self, master: Master, application: str) -> Message:
+        """What a zygote that was forked from this one says after one request."""
+        (master.directory / "app.py").write_text(application)
+        master.load()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            ours.settimeout(DEADLINE)
+            master.ask(Refork(2, 1), (theirs.fileno(), master.board.fd))
+            theirs.close()
+            assert isinstance(master.told(), Reforked)
+            return master.told(ours)
+
+    def test_a_process_that_a_request_forks_is_none(self, master: Master) -> None:
+        assert self.successor(master, FORKING) == Loaded()
+        assert master.log.read_text().count("was forked by the application") == 1
+
+    def test_one_that_cannot_serve(self, master: Master) -> None:
+        assert self.successor(master, BREAKING) == LoadFailed("broken on purpose", 1)
+
     def test_without_its_descriptors(self, master: Master) -> None:
         master.load()
         master.ask(Refork(2, 0))
@@ -605,3 +645,36 @@ class TestInThisProcess:
         monkeypatch.setattr(zygote.Zygote, "_do_chores", fork)
         assert self.made._work(1, 0) == 1
         assert "was forked by the application" in self.log.text
+
+    @pytest.fixture
+    def limited(self, told: socket.socket, monkeypatch: pytest.MonkeyPatch) -> str:
+        """What is said where memory runs out."""
+        self.made._config = Config(limit_as=512, places=(("limit-as", "a.ini:2"),))
+        return "a.ini:2: limit-as = 512: memory ran out under it; expected more megabytes"
+
+    def run_out(self, *_: object) -> int:
+        raise MemoryError
+
+    def test_a_worker_short_of_memory_is_not_ready(
+        self, told: socket.socket, limited: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(zygote.Zygote, "_do_chores", lambda self, slot: None)
+        monkeypatch.setattr(zygote.Zygote, "_accept", self.run_out)
+        assert self.made._work(1, 0) == 1
+        said = decode(told.recv(LIMIT))
+        assert isinstance(said, NotReady)
+        assert said.reason.startswith(limited)
+
+    def test_a_zygote_short_of_memory_says_so(
+        self, told: socket.socket, limited: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module, name in (
+            (zygote.signal, "signal"),
+            (zygote.gc, "freeze"),
+            (process, "outlive_parent"),
+        ):
+            monkeypatch.setattr(module, name, lambda *_: None)
+        monkeypatch.setattr(zygote.Zygote, "_serve", self.run_out)
+        assert self.made._wait_for_work() == 1
+        assert decode(told.recv(LIMIT)) == Loaded()
+        assert f"zygote pid={os.getpid()}: {limited}" in self.log.text
