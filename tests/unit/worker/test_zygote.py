@@ -44,6 +44,7 @@ from quaich.worker.messages import (
     decode,
     encode,
 )
+from quaich.wsgi.loader import Apps
 from tests.support.desk import DEADLINE, GET, reply_from
 from tests.support.logs import Lines
 from tests.support.processes import stat, wait_until
@@ -678,3 +679,16 @@ class TestInThisProcess:
         assert self.made._wait_for_work() == 1
         assert decode(told.recv(LIMIT)) == Loaded()
         assert f"zygote pid={os.getpid()}: {limited}" in self.log.text
+
+    def test_a_process_that_a_request_forked_is_no_zygote(
+        self, told: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fork(*_: object) -> None:
+            self.made._pid = -1
+
+        monkeypatch.setattr(zygote.warm, "serve", fork)
+        monkeypatch.setattr(zygote, "replace", lambda bootstrap, **more: bootstrap)
+        self.made._apps = Apps(None)
+        self.made._bootstrap.scoreboard = os.open(os.devnull, os.O_RDONLY)
+        assert self.made._succeed(Refork(2, 1), os.dup(told.fileno()), -1) == 1
+        assert "was forked by the application" in self.log.text
