@@ -14,6 +14,7 @@ from quaich.deploy import server
 from quaich.deploy.faults import ApplicationFault
 from quaich.deploy.layout import layout
 from quaich.machine import unit
+from tests.support.processes import wait_until
 
 Make = Callable[[int, Mapping[str, str]], server.Manager]
 
@@ -72,6 +73,9 @@ def test_a_server_that_only_begins_is_ended(tmp_path: Path) -> None:
     paths = layout(0, environ).site("shop")
     code = "import time; time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, "--ini", paths.configuration]) as begun:
+        # Popen returns a moment before the kernel shows the arguments.
+        line = Path(f"/proc/{begun.pid}/cmdline")
+        wait_until(lambda: b"--ini" in line.read_bytes(), 10, "its arguments are seen")
         assert not server.Manager(layout(0, environ), environ).stop(paths)
         assert begun.wait(10) == -signal.SIGKILL
 
