@@ -11,9 +11,9 @@ application.  The floor are the same processes in Python, that do nothing: 38 MB
 and quaich 57 (``warmup = /``).  The master has 7 of its own, of which a bare interpreter has 3.2.
 Each worker has 1.9 (the floor's 0.9: what any fork of this process writes to before its first line
 of Python), and who has served 2.3 more.  The zygote has 2.2: the originals of what all workers
-wrote to.  What all share is 5 more than the floor's: the modules of quaich, those of the master too, of
-which the first generation is a fork; one that was executed takes as much, since then the master
-shares nothing with it.
+wrote to.  What all share is 5 more than the floor's: the modules of quaich, those of the master
+too, of which the first generation is a fork; one that was executed takes as much, since then the
+master shares nothing with it.
 
 With ``--strict`` the exit status is 1 if quaich takes more than uWSGI idle, more than 85 MB after
 the requests with ``warmup``, or more than 1.3 times as long to its first answer.
